@@ -1,0 +1,83 @@
+//! `connector-host export`.
+
+use std::io::{BufWriter, ErrorKind, Write};
+
+use clap::{Args, ValueEnum};
+use connector_host::directory::{self, Export as What};
+use futures::TryStreamExt;
+
+use super::options::DirectoryOptions;
+
+/// Arguments of the command.
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    directory: DirectoryOptions,
+    /// What to stream.
+    #[arg(long, value_enum)]
+    what: WhatArgument,
+    /// Resolve nested groups: members, and groups of a user's document, through other groups as
+    /// well.
+    #[arg(long)]
+    effective: bool,
+    /// How records are written.
+    #[arg(long, value_enum, default_value_t = Format::Ndjson)]
+    format: Format,
+    /// Path of the list of groups in documents.
+    #[arg(long, value_name = "PATH", default_value = "groupInfo")]
+    groups_path: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WhatArgument {
+    /// {"id","name","document"}; the document is the user's own part in the target model.
+    Users,
+    /// {"id","name","document"}; the document is one element of the target model's list of groups.
+    Groups,
+    /// {"group","member","kind"}.
+    Memberships,
+    /// Full records in the target model: a user's own with those of its groups.
+    Documents,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One JSON document a line.
+    Ndjson,
+}
+
+impl Export {
+    pub(super) async fn run(self) -> anyhow::Result<u8> {
+        let effective = self.effective;
+        let what = match self.what {
+            WhatArgument::Users => What::Users,
+            WhatArgument::Groups => What::Groups,
+            WhatArgument::Memberships => What::Memberships { effective },
+            WhatArgument::Documents => What::Documents { effective },
+        };
+        let database = &self.directory.database;
+        if !database.contains(':') && !std::path::Path::new(database).exists() {
+            anyhow::bail!("there is no database {database}; run a sync first");
+        }
+        let directory = directory::open(database).await?;
+        let connector = directory.connector(&self.directory.connector).await?;
+        let mut records = directory.export(connector, what, &self.groups_path);
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        while let Some(record) = records.try_next().await? {
+            if let Err(error) = writeln!(out, "{record}") {
+                return closed(error);
+            }
+        }
+        out.flush().or_else(|error| closed(error).map(drop))?;
+        Ok(0)
+    }
+}
+
+/// A reader that has seen enough, such as `head`, is no failure.
+fn closed(error: std::io::Error) -> anyhow::Result<u8> {
+    if error.kind() == ErrorKind::BrokenPipe {
+        Ok(0)
+    } else {
+        Err(error.into())
+    }
+}

@@ -1,0 +1,119 @@
+//! The command line: thin, over the library.
+
+mod check;
+mod export;
+mod inspect;
+mod options;
+mod progress;
+mod report;
+mod sync;
+mod table;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use connector_host::contract::Problem;
+use connector_host::run::{EXIT_CONFIGURATION, EXIT_FAILED};
+
+/// Runs directory connectors: WebAssembly components that bring users, groups and memberships into a
+/// platform's directory.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// Say more about what happens, on standard error; twice for everything.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  processed: everything was read and stored
+  2  settings, credentials or permissions are wrong; nothing was stored
+  3  processed in part: the report names what could not be read; nothing was removed without proof
+  4  held: the run would remove too much; see --allow-mass-change
+  1  anything else";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Synchronise a directory once, without a server.
+    Sync(sync::Sync),
+    /// Stream the directory as NDJSON.
+    Export(export::Export),
+    /// Test the connection: one line per item, with the remedy.
+    Check(check::Check),
+    /// Look at plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginCommand {
+    /// Everything that a plugin declares.
+    Inspect(inspect::Inspect),
+}
+
+/// Runs a command to its exit code.
+pub(crate) fn run(arguments: Arguments) -> ExitCode {
+    log_to_stderr(arguments.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let outcome = runtime.block_on(async {
+        match arguments.command {
+            Command::Sync(command) => command.run().await,
+            Command::Export(command) => command.run().await,
+            Command::Check(command) => command.run().await,
+            Command::Plugin(PluginCommand::Inspect(command)) => command.run().await,
+        }
+    });
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => failed(&error),
+    }
+}
+
+/// What the administrator entered is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", list(.0))]
+pub(crate) struct Mistakes(pub(crate) Vec<Problem>);
+
+fn list(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|p| format!("{}: {} {}", p.path, p.message, p.remedy))
+        .collect();
+    lines.join("\n")
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    // Where standard error is gone there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    if error.downcast_ref::<Mistakes>().is_some() {
+        ExitCode::from(EXIT_CONFIGURATION)
+    } else {
+        ExitCode::from(EXIT_FAILED)
+    }
+}
+
+/// `CONNECTOR_LOG` wins over `--verbose`.
+fn log_to_stderr(verbose: u8) {
+    let default = match verbose {
+        0 => "error",
+        1 => "info,sqlx=warn",
+        _ => "debug,hyper=info,h2=info,sqlx=info,wasmtime=info,cranelift=info",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CONNECTOR_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}

@@ -1,0 +1,394 @@
+//! The directory: users, groups and direct memberships that connectors brought, with the runs
+//! that brought them.
+//!
+//! Additions and updates are stored page by page. Removals, explicit ones and those that a
+//! completeness proof implies, are only *staged* while a run goes on; [`Directory::assess`]
+//! tells what they come to and [`Directory::finish`] carries them out or leaves them. So a run
+//! that is held, or that dies, has removed nothing.
+
+mod change;
+mod sqlite;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+
+pub use change::{Change, Member, MemberKind, Object, Removal, Stream};
+pub use sqlite::Sqlite;
+
+/// Opens the store that a `--database` value names: a path of a SQLite file, which is created where it
+/// doesn't exist, or a `sqlite:` URL.
+///
+/// # Errors
+/// Where the file can't be opened, is no database, or was written by a newer version.
+pub async fn open(database: &str) -> Result<Box<dyn Directory>, DirectoryError> {
+    Ok(Box::new(Sqlite::open(database).await?))
+}
+
+/// What went wrong in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// The `--database` value can't be used.
+    #[error("the database {database:?} can't be opened: {reason}")]
+    Open {
+        /// What was given, without any password.
+        database: String,
+        /// Why.
+        reason: String,
+    },
+    /// A statement failed.
+    #[error("the directory store failed while it {doing}")]
+    Store {
+        /// What was being done.
+        doing: &'static str,
+        /// The cause.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The run isn't going on, so nothing can be added to it.
+    #[error("run {} has ended", .0.0)]
+    Ended(RunKey),
+    /// The store holds something that this version didn't write.
+    #[error("the directory store holds something unexpected: {0}")]
+    Corrupt(String),
+}
+
+/// Identifies a connector in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub struct ConnectorKey(pub i64);
+
+/// Identifies a run in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub struct RunKey(pub i64);
+
+/// The kind of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Everything, with proof of completeness.
+    Snapshot,
+    /// What changed since the cursor.
+    Incremental,
+}
+
+/// How a run ended, or that it hasn't.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunState {
+    /// It goes on, or its process died: then it can be resumed.
+    Processing,
+    /// Everything was read.
+    Processed,
+    /// It ended, but something could not be read.
+    Partial,
+    /// The mass-change guard keeps its removals back.
+    Held,
+    /// It ended with a fault.
+    Failed,
+}
+
+/// What a run starts with.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Whose run it is.
+    pub connector: ConnectorKey,
+    /// Its kind.
+    pub mode: Mode,
+    /// Why it is of this kind, for the report.
+    pub reason: String,
+    /// `name@version` of the plugin.
+    pub plugin: String,
+    /// Hash of everything that makes cursors and checkpoints comparable: settings, map, version of
+    /// the plugin's checkpoints.
+    pub fingerprint: String,
+}
+
+/// A run as the store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its key.
+    pub key: RunKey,
+    /// Whose run it is.
+    pub connector: ConnectorKey,
+    /// Its kind; changes when an incremental run becomes a snapshot.
+    pub mode: Mode,
+    /// Why it is of this kind.
+    pub reason: String,
+    /// `name@version` of the plugin.
+    pub plugin: String,
+    /// See [`NewRun::fingerprint`].
+    pub fingerprint: String,
+    /// Where it stands.
+    pub state: RunState,
+    /// Unix milliseconds.
+    pub started: i64,
+    /// Whether its plan is stored; if not, it must be planned (again).
+    pub planned: bool,
+    /// Whether users whom no membership reaches at its end are dropped.
+    pub drop_unreferenced_users: bool,
+    /// See [`Committed::needs_snapshot`]; true from that page on until the run begins anew.
+    pub needs_snapshot: bool,
+}
+
+/// A unit of work that is read page by page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition {
+    /// Unique in a run.
+    pub key: String,
+    /// Stages run one after another.
+    pub stage: u8,
+    /// For progress and reports.
+    pub title: String,
+    /// The plugin's, opaque.
+    pub state: String,
+}
+
+/// A partition with how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenPartition {
+    /// The partition.
+    pub partition: Partition,
+    /// That of the last stored page.
+    pub checkpoint: Option<String>,
+}
+
+/// A piece of a cursor, by key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CursorPart {
+    /// Names the piece.
+    pub key: String,
+    /// The plugin's, opaque.
+    pub value: String,
+}
+
+/// Where the next incremental run of a connector starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// Its pieces, sorted by key.
+    pub parts: Vec<CursorPart>,
+    /// [`NewRun::fingerprint`] of the run that left it.
+    pub fingerprint: String,
+    /// Unix milliseconds of that run's start.
+    pub taken: i64,
+}
+
+/// One page of a partition, stored in one transaction with its checkpoint.
+#[derive(Debug, Clone)]
+pub struct PageCommit {
+    /// Key of the partition.
+    pub partition: String,
+    /// Applied in this order.
+    pub changes: Vec<Change>,
+    /// Where the partition goes on; `None` ends it.
+    pub checkpoint: Option<String>,
+    /// More partitions. Those that the run has already are ignored.
+    pub partitions: Vec<Partition>,
+    /// Pieces of the next cursor, current when the run succeeds.
+    pub cursor: Vec<CursorPart>,
+}
+
+/// How a page was taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Those of the page's partitions that are new to the run.
+    pub partitions: Vec<Partition>,
+    /// A user came back, by an incremental run, whom an earlier sweep had found gone: memberships of
+    /// the time between are unknown, so only a snapshot can be right.
+    pub needs_snapshot: bool,
+}
+
+/// Counts of one stream in a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamTally {
+    /// Records given by the plugin, repeats included.
+    pub seen: u64,
+    /// New ones.
+    pub added: u64,
+    /// Those whose name or document changed. Always 0 for memberships.
+    pub updated: u64,
+    /// Those removed, or, in a held run, kept back.
+    pub removed: u64,
+    /// Whether the stream is proven complete: in a snapshot by the plugin, in an incremental run by
+    /// all its partitions having ended.
+    pub complete: bool,
+}
+
+/// Counts of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Users.
+    pub users: StreamTally,
+    /// Groups.
+    pub groups: StreamTally,
+    /// Direct memberships.
+    pub memberships: StreamTally,
+    /// Groups whose members could not be read, with the reason, in the order in which they came.
+    pub unavailable: Vec<UnavailableGroup>,
+    /// How many partitions the run had.
+    pub partitions: u64,
+}
+
+/// A group whose members could not be read in a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnavailableGroup {
+    /// Its identifier.
+    pub id: String,
+    /// Its name, where it is known.
+    pub name: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// How much a run would remove, beside how much there is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removals {
+    /// Users, hidden ones not counted twice.
+    pub users: Removed,
+    /// Groups.
+    pub groups: Removed,
+    /// Direct memberships, including those that go with their group or member.
+    pub memberships: Removed,
+    /// Names of the first of them, at most [`Removals::SAMPLE`] of each.
+    pub sample: RemovalSample,
+}
+
+impl Removals {
+    /// How many removals of a kind are named.
+    pub const SAMPLE: usize = 100;
+}
+
+/// What [`Directory::assess`] finds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assessment {
+    /// What finishing the run with its removals would take away.
+    pub removals: Removals,
+    /// How many groups' members could not be read.
+    pub unavailable: u64,
+}
+
+/// A count of removals beside the count of what there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    /// How many would go.
+    pub removed: u64,
+    /// How many are held, before the removal.
+    pub held: u64,
+}
+
+/// Some of what would be removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovalSample {
+    /// Users.
+    pub users: Vec<Named>,
+    /// Groups.
+    pub groups: Vec<Named>,
+    /// Memberships.
+    pub memberships: Vec<MembershipRecord>,
+}
+
+/// An object with its label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// Its identifier.
+    pub id: String,
+    /// Its label; empty where only the identifier is known.
+    pub name: String,
+}
+
+/// A direct or effective membership.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MembershipRecord {
+    /// Identifier of the group.
+    pub group: String,
+    /// Identifier of the member.
+    pub member: String,
+    /// What the member is.
+    pub kind: MemberKind,
+}
+
+/// How to end a run.
+#[derive(Debug, Clone)]
+pub struct Finish {
+    /// How it ended.
+    pub state: RunState,
+    /// Whether the staged removals are carried out.
+    pub remove: bool,
+    /// Whether the run's cursor becomes the connector's.
+    pub promote_cursor: bool,
+    /// JSON to keep with the run: its fault, its use of resources.
+    pub report: serde_json::Value,
+}
+
+/// What [`Directory::export`] gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Export {
+    /// `{"id","name","document"}` for each user that is not hidden.
+    Users,
+    /// `{"id","name","document"}` for each group.
+    Groups,
+    /// [`MembershipRecord`]s. Hidden users are left out.
+    Memberships {
+        /// Members through nested groups as well; a group is never its own member.
+        effective: bool,
+    },
+    /// For each user the full target document: its own with the documents of its groups in a
+    /// list.
+    Documents {
+        /// Groups that a user is in through nested groups as well.
+        effective: bool,
+    },
+}
+
+/// Where users, groups, memberships and runs are kept.
+///
+/// Methods are atomic: each is one transaction. Many may be called at the same time.
+#[async_trait]
+pub trait Directory: Send + Sync + 'static {
+    /// The connector of this name, made where there is none.
+    async fn connector(&self, name: &str) -> Result<ConnectorKey, DirectoryError>;
+
+    /// Where the connector's next incremental run starts.
+    async fn cursor(&self, connector: ConnectorKey) -> Result<Option<Cursor>, DirectoryError>;
+
+    /// The connector's run that neither ended nor was given up, if there is one.
+    async fn unfinished(&self, connector: ConnectorKey) -> Result<Option<Run>, DirectoryError>;
+
+    /// Begins a run. An unfinished one of the same connector is given up: it ends as failed.
+    async fn begin(&self, run: NewRun) -> Result<Run, DirectoryError>;
+
+    /// Stores a run's plan: its first partitions, and whether it drops unreferenced users.
+    async fn planned(
+        &self,
+        run: RunKey,
+        partitions: &[Partition],
+        drop_unreferenced_users: bool,
+    ) -> Result<(), DirectoryError>;
+
+    /// Begins the run anew in another mode: partitions, cursor pieces, staged removals and proofs are
+    /// dropped, what was stored stays but no longer counts as seen.
+    async fn restart(&self, run: RunKey, mode: Mode, reason: &str) -> Result<Run, DirectoryError>;
+
+    /// The partitions that have not ended, by stage and then in the order in which they came.
+    async fn open_partitions(&self, run: RunKey) -> Result<Vec<OpenPartition>, DirectoryError>;
+
+    /// Stores a page.
+    async fn commit(&self, run: RunKey, page: PageCommit) -> Result<Committed, DirectoryError>;
+
+    /// Turns the proofs of completeness into staged removals and counts all staged removals.
+    async fn assess(&self, run: RunKey) -> Result<Assessment, DirectoryError>;
+
+    /// Ends the run.
+    async fn finish(&self, run: RunKey, finish: Finish) -> Result<Tally, DirectoryError>;
+
+    /// Streams JSON texts, one a record, ordered by the store's own keys. Nothing is held in memory
+    /// but a page.
+    ///
+    /// `groups_path` is the target model's path of the list of groups, for
+    /// [`Export::Documents`]; names joined with `.`.
+    fn export(
+        &self,
+        connector: ConnectorKey,
+        what: Export,
+        groups_path: &str,
+    ) -> BoxStream<'_, Result<String, DirectoryError>>;
+}

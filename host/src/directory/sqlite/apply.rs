@@ -1,0 +1,517 @@
+//! Stores the changes of a page.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+
+use sqlx::SqliteConnection;
+
+use super::fault::Result;
+use super::names::{Entry, Names, State, kind_code};
+use super::segment::{Departure, Segment};
+use crate::directory::{MemberKind, Removal, Stream};
+
+/// A run that goes on, and what the open transaction has counted for it so far.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub(super) run: i64,
+    pub(super) connector: i64,
+    pub(super) snapshot: bool,
+    pub(super) needs_snapshot: bool,
+    pub(super) users: Counts,
+    pub(super) groups: Counts,
+    pub(super) memberships: Counts,
+}
+
+/// Additions to the counts of a run and of its connector.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) seen: i64,
+    pub(super) added: i64,
+    pub(super) updated: i64,
+    /// Change of how much is visible.
+    pub(super) visible: i64,
+}
+
+/// How a staged removal of an object is carried out.
+const HIDE: i64 = 0;
+const REMOVE: i64 = 1;
+
+/// Stores a segment for a run.
+pub(super) async fn apply(
+    connection: &mut SqliteConnection,
+    names: &mut Names,
+    run: &mut Active,
+    segment: &Segment<'_>,
+) -> Result<()> {
+    names.trim();
+    names
+        .find(connection, run.connector, named(segment))
+        .await?;
+    let mut store = Store {
+        connection,
+        names,
+        run,
+    };
+    store.upsert(segment).await?;
+    store.mention(segment).await?;
+    store.add_members(segment).await?;
+    store.prove(segment).await?;
+    store.stage_memberships(segment).await?;
+    store.stage_objects(segment).await
+}
+
+/// Every identifier in a segment.
+fn named<'a>(segment: &'a Segment<'_>) -> impl Iterator<Item = &'a str> {
+    let upserts = segment.upserts.iter().map(|(_, object)| object.id.as_str());
+    let added = segment.added.iter().flat_map(|(group, members)| {
+        std::iter::once(*group).chain(members.iter().map(|member| member.id.as_str()))
+    });
+    let left = segment.left.iter().flat_map(|(group, members)| {
+        std::iter::once(*group).chain(members.iter().map(String::as_str))
+    });
+    upserts
+        .chain(added)
+        .chain(left)
+        .chain(segment.complete.iter().copied())
+        .chain(segment.unavailable.iter().map(|(group, _)| *group))
+        .chain(segment.gone.iter().map(|(id, _)| *id))
+}
+
+/// Bulk statements on behalf of one run.
+struct Store<'a> {
+    connection: &'a mut SqliteConnection,
+    names: &'a mut Names,
+    run: &'a mut Active,
+}
+
+impl Store<'_> {
+    fn get(&self, id: &str) -> Option<Entry> {
+        self.names.get(self.run.connector, id)
+    }
+
+    async fn upsert(&mut self, segment: &Segment<'_>) -> Result<()> {
+        if segment.upserts.is_empty() {
+            return Ok(());
+        }
+        let mut fresh = Vec::new();
+        // Those that weren't visible as what they are now.
+        let mut turned = Vec::new();
+        let mut ceased = Vec::new();
+        let mut unhidden = Vec::new();
+        let mut became_groups = Vec::new();
+        let mut stayed = Vec::with_capacity(segment.upserts.len());
+        for &(kind, object) in &segment.upserts {
+            self.counts(kind).seen += 1;
+            let entry = self.get(&object.id);
+            let swept = entry.is_some_and(|entry| entry.swept);
+            if kind == MemberKind::User && swept && !self.run.snapshot {
+                self.run.needs_snapshot = true;
+            }
+            let stays =
+                entry.is_some_and(|entry| entry.state == State::Present && entry.kind == kind);
+            stayed.push(stays);
+            if stays {
+                continue;
+            }
+            let counts = self.counts(kind);
+            counts.added += 1;
+            counts.visible += 1;
+            let Some(entry) = entry else {
+                fresh.push((object.id.as_str(), kind, State::Present));
+                continue;
+            };
+            if entry.state == State::Present {
+                self.counts(entry.kind).visible -= 1;
+            }
+            if entry.is_group() {
+                ceased.push(entry.key);
+            }
+            if entry.state == State::Hidden {
+                unhidden.push(entry.key);
+            }
+            if kind == MemberKind::Group {
+                became_groups.push(entry.key);
+            }
+            let state = State::Present;
+            turned.push((object.id.as_str(), Entry { kind, state, ..entry }));
+        }
+
+        // The order of these makes each membership count once, whichever of its two sides comes
+        // into sight or leaves it.
+        self.run.memberships.visible -= self.count_as_group(&ceased).await?;
+        if !unhidden.is_empty() {
+            settle(self.connection, self.run.run).await?;
+            self.run.memberships.visible += self.count_as_member(&unhidden, &ceased).await?;
+        }
+        self.change(turned).await?;
+        self.run.memberships.visible += self.count_as_group(&became_groups).await?;
+        self.names
+            .add(self.connection, self.run.connector, &fresh)
+            .await?;
+
+        let mut keys = Vec::with_capacity(segment.upserts.len());
+        let [mut appeared, mut users, mut groups] = [const { Profiles::new() }; 3];
+        for (&(kind, object), stayed) in segment.upserts.iter().zip(stayed) {
+            let Some(entry) = self.get(&object.id) else {
+                continue;
+            };
+            keys.push(entry.key);
+            match kind {
+                _ if !stayed => &mut appeared,
+                MemberKind::User => &mut users,
+                _ => &mut groups,
+            }
+            .push(entry.key, &object.name, &object.document);
+        }
+        appeared.put(self.connection).await?;
+        self.run.users.updated += users.put(self.connection).await?;
+        self.run.groups.updated += groups.put(self.connection).await?;
+        sqlx::query(include_str!("see_objects.sql"))
+            .bind(self.run.run)
+            .bind(serde_json::to_string(&keys)?)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+
+    fn counts(&mut self, kind: MemberKind) -> &mut Counts {
+        if kind == MemberKind::User {
+            &mut self.run.users
+        } else {
+            &mut self.run.groups
+        }
+    }
+
+    async fn count_as_group(&mut self, groups: &[i64]) -> Result<i64> {
+        if groups.is_empty() {
+            return Ok(0);
+        }
+        let count = sqlx::query_scalar(include_str!("count_as_group.sql"))
+            .bind(serde_json::to_string(groups)?)
+            .fetch_one(&mut *self.connection)
+            .await?;
+        Ok(count)
+    }
+
+    /// Memberships in groups that are present, except `but`.
+    async fn count_as_member(&mut self, members: &[i64], but: &[i64]) -> Result<i64> {
+        let count = sqlx::query_scalar(include_str!("count_as_member.sql"))
+            .bind(serde_json::to_string(members)?)
+            .bind(serde_json::to_string(but)?)
+            .fetch_one(&mut *self.connection)
+            .await?;
+        Ok(count)
+    }
+
+    /// Makes sure that the groups and members that the segment names are in the store.
+    async fn mention(&mut self, segment: &Segment<'_>) -> Result<()> {
+        let mut fresh: Vec<(&str, MemberKind, State)> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut changed: BTreeMap<&str, Entry> = BTreeMap::new();
+        let mentions = segment.added.iter().flat_map(|(group, members)| {
+            let members = members.iter();
+            std::iter::once((*group, MemberKind::Group))
+                .chain(members.map(|member| (member.id.as_str(), member.kind)))
+        });
+        for (id, kind) in mentions {
+            let state = State::Mentioned;
+            match self.get(id) {
+                None => match places.get(id).and_then(|place| fresh.get_mut(*place)) {
+                    Some(mention) => mention.1 = kind,
+                    None => {
+                        places.insert(id, fresh.len());
+                        fresh.push((id, kind, state));
+                    }
+                },
+                Some(entry) if matches!(entry.state, State::Mentioned | State::Gone) => {
+                    // Seldom anything but what it already is.
+                    let said = Entry { kind, state, ..entry };
+                    if said != entry || !changed.is_empty() {
+                        changed.insert(id, said);
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        for &group in &segment.complete {
+            if self.get(group).is_none() && !places.contains_key(group) {
+                places.insert(group, fresh.len());
+                fresh.push((group, MemberKind::Group, State::Mentioned));
+            }
+        }
+        self.change(changed.into_iter().collect()).await?;
+        self.names
+            .add(self.connection, self.run.connector, &fresh)
+            .await
+    }
+
+    /// Sets kind and state of objects.
+    async fn change(&mut self, objects: Vec<(&str, Entry)>) -> Result<()> {
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let mut rows = Vec::with_capacity(objects.len());
+        for (id, entry) in objects {
+            rows.push((entry.key, kind_code(entry.kind), entry.state.code()));
+            self.names.set(self.run.connector, id, entry);
+        }
+        sqlx::query(include_str!("change_objects.sql"))
+            .bind(serde_json::to_string(&rows)?)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn add_members(&mut self, segment: &Segment<'_>) -> Result<()> {
+        // By whether the group is visible, then by group.
+        let mut rows: BTreeMap<(bool, i64), Vec<i64>> = BTreeMap::new();
+        let mut hidden: Vec<(i64, i64)> = Vec::new();
+        for (group, members) in &segment.added {
+            self.run.memberships.seen += to_i64(members.len());
+            let Some(group) = self.get(group) else {
+                continue;
+            };
+            let row = rows.entry((!group.is_group(), group.key)).or_default();
+            row.reserve(members.len());
+            for member in *members {
+                let Some(entry) = self.get(&member.id) else {
+                    continue;
+                };
+                row.push(entry.key);
+                if entry.state == State::Hidden && group.is_group() {
+                    hidden.push((group.key, entry.key));
+                }
+            }
+        }
+        rows.retain(|_, members| !members.is_empty());
+        if rows.is_empty() {
+            return Ok(());
+        }
+        hidden.sort_unstable();
+        hidden.dedup();
+        if !hidden.is_empty() {
+            let unseen: i64 = sqlx::query_scalar(include_str!("count_new.sql"))
+                .bind(serde_json::to_string(&hidden)?)
+                .fetch_one(&mut *self.connection)
+                .await?;
+            self.run.memberships.visible -= unseen;
+        }
+
+        let mut json = String::with_capacity(rows.values().map(|row| 8 * row.len() + 32).sum());
+        let mut visible = 0;
+        let mut total = 0;
+        for ((invisible, group), members) in &mut rows {
+            members.sort_unstable();
+            members.dedup();
+            json.push(if total == 0 { '[' } else { ',' });
+            // Writing into a string can't fail.
+            let _ = write!(json, "[{group},{},[", members.len());
+            for (place, member) in members.iter().enumerate() {
+                let comma = if place == 0 { "" } else { "," };
+                let _ = write!(json, "{comma}{member}");
+            }
+            json.push_str("]]");
+            total += 1;
+            visible += i64::from(!*invisible);
+        }
+        json.push(']');
+        let seen = sqlx::query(include_str!("see_members.sql"))
+            .bind(self.run.run)
+            .bind(json)
+            .execute(&mut *self.connection)
+            .await?;
+        // One statement numbers its rows without a gap, in the order of the array.
+        let last = seen.last_insert_rowid();
+        let first = last - total + 1;
+        let middle = first + visible;
+
+        let shown = self.add_memberships(first, middle - 1).await?;
+        let unshown = self.add_memberships(middle, last).await?;
+        self.run.memberships.added += shown + unshown;
+        self.run.memberships.visible += shown;
+        if shown + unshown > 0 {
+            sqlx::query("INSERT INTO unsettled (first, last, run) VALUES ($1, $2, $3)")
+                .bind(first)
+                .bind(last)
+                .bind(self.run.run)
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        sqlx::query(include_str!("cancel_membership_removals.sql"))
+            .bind(self.run.run)
+            .bind(first)
+            .bind(last)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Adds the members in a range of what was seen; returns how many are new.
+    async fn add_memberships(&mut self, first: i64, last: i64) -> Result<i64> {
+        if first > last {
+            return Ok(0);
+        }
+        let done = sqlx::query(include_str!("add_memberships.sql"))
+            .bind(self.run.run)
+            .bind(first)
+            .bind(last)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(affected(done.rows_affected()))
+    }
+
+    async fn prove(&mut self, segment: &Segment<'_>) -> Result<()> {
+        let run = self.run.run;
+        if self.run.snapshot && !segment.complete.is_empty() {
+            let groups: Vec<i64> = segment
+                .complete
+                .iter()
+                .filter_map(|group| Some(self.get(group)?.key))
+                .collect();
+            sqlx::query(include_str!("prove_groups.sql"))
+                .bind(run)
+                .bind(serde_json::to_string(&groups)?)
+                .bind(serde_json::to_string(&segment.complete)?)
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        for (group, reason) in &segment.unavailable {
+            sqlx::query(include_str!("miss_group.sql"))
+                .bind(run)
+                .bind(*group)
+                .bind(*reason)
+                .bind(self.get(group).map(|entry| entry.key))
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        if self.run.snapshot {
+            for stream in &segment.streams {
+                sqlx::query(include_str!("prove_stream.sql"))
+                    .bind(run)
+                    .bind(stream_code(*stream))
+                    .execute(&mut *self.connection)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn stage_memberships(&mut self, segment: &Segment<'_>) -> Result<()> {
+        let mut pairs = Vec::new();
+        for (group, members) in &segment.left {
+            self.run.memberships.seen += to_i64(members.len());
+            let Some(group) = self.get(group) else {
+                continue;
+            };
+            let members = members.iter().filter_map(|member| self.get(member));
+            pairs.extend(members.map(|member| (group.key, member.key)));
+        }
+        if !pairs.is_empty() {
+            sqlx::query(include_str!("stage_memberships.sql"))
+                .bind(self.run.run)
+                .bind(serde_json::to_string(&pairs)?)
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn stage_objects(&mut self, segment: &Segment<'_>) -> Result<()> {
+        let mut staged = Vec::new();
+        let mut unstaged = Vec::new();
+        for &(id, departure) in &segment.gone {
+            self.counts(match departure {
+                Departure::User(_) => MemberKind::User,
+                Departure::Group => MemberKind::Group,
+            })
+            .seen += 1;
+            let Some(entry) = self.get(id) else { continue };
+            match (departure, entry.state) {
+                (_, State::Gone) => {}
+                (Departure::User(_), _) if entry.is_group() => {}
+                (Departure::Group, State::Hidden) => {}
+                (Departure::Group, State::Present) if entry.kind == MemberKind::User => {}
+                (Departure::User(Removal::Soft), State::Hidden) => unstaged.push(entry.key),
+                (Departure::User(Removal::Soft), _) => staged.push((entry.key, HIDE)),
+                (Departure::User(Removal::Hard) | Departure::Group, _) => {
+                    staged.push((entry.key, REMOVE));
+                }
+            }
+        }
+        if !staged.is_empty() {
+            sqlx::query(include_str!("stage_objects.sql"))
+                .bind(self.run.run)
+                .bind(serde_json::to_string(&staged)?)
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        if !unstaged.is_empty() {
+            sqlx::query(include_str!("unstage_objects.sql"))
+                .bind(self.run.run)
+                .bind(serde_json::to_string(&unstaged)?)
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Names and documents to store, by key.
+#[derive(Debug)]
+struct Profiles<'a> {
+    rows: Vec<(i64, &'a str, usize, usize)>,
+    documents: Vec<u8>,
+}
+
+impl<'a> Profiles<'a> {
+    const fn new() -> Self {
+        Self {
+            rows: Vec::new(),
+            documents: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, key: i64, name: &'a str, document: &str) {
+        // SQLite counts from one.
+        let start = self.documents.len() + 1;
+        self.documents.extend_from_slice(document.as_bytes());
+        self.rows.push((key, name, start, document.len()));
+    }
+
+    /// Returns how many are new or differ.
+    async fn put(self, connection: &mut SqliteConnection) -> Result<i64> {
+        if self.rows.is_empty() {
+            return Ok(0);
+        }
+        let done = sqlx::query(include_str!("put_profiles.sql"))
+            .bind(serde_json::to_string(&self.rows)?)
+            .bind(self.documents)
+            .execute(connection)
+            .await?;
+        Ok(affected(done.rows_affected()))
+    }
+}
+
+/// Brings the memberships by member up to date with what a run has added.
+pub(super) async fn settle(connection: &mut SqliteConnection, run: i64) -> Result<()> {
+    sqlx::query(include_str!("settle.sql"))
+        .bind(run)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) fn stream_code(stream: Stream) -> i64 {
+    match stream {
+        Stream::Users => 0,
+        Stream::Groups => 1,
+    }
+}
+
+fn to_i64(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn affected(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,1 @@
+SELECT count(*) FROM unavailable_group WHERE run = $1

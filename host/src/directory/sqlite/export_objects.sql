@@ -1,0 +1,5 @@
+SELECT o.id, p.name, p.document
+FROM object AS o
+JOIN profile AS p ON p.object = o.key
+WHERE o.connector = $1 AND o.kind = $2 AND o.state = 1
+ORDER BY o.key

@@ -1,0 +1,46 @@
+//! Errors inside the store, before it is known what they kept from being done.
+
+use crate::directory::{DirectoryError, RunKey};
+
+/// What the parts of the store return.
+pub(super) type Result<T> = std::result::Result<T, Fault>;
+
+/// What went wrong.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// A statement failed.
+    Sql(sqlx::Error),
+    /// The run isn't going on.
+    Ended(RunKey),
+    /// The store holds, or was given, something that can't be.
+    Corrupt(String),
+}
+
+impl Fault {
+    /// The error that a caller sees.
+    pub(super) fn while_it(self, doing: &'static str) -> DirectoryError {
+        match self {
+            Self::Sql(source) => DirectoryError::Store { doing, source },
+            Self::Ended(run) => DirectoryError::Ended(run),
+            Self::Corrupt(what) => DirectoryError::Corrupt(what),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<serde_json::Error> for Fault {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+impl From<String> for Fault {
+    fn from(what: String) -> Self {
+        Self::Corrupt(what)
+    }
+}

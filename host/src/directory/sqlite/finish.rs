@@ -1,0 +1,269 @@
+//! Weighs what a run would remove, and ends it.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::apply::{settle, stream_code};
+use super::fault::Result;
+use super::names::{decode_kind, kind_code};
+use super::runs::{self, encode, now};
+use crate::directory::{
+    Assessment, Finish, MemberKind, MembershipRecord, Mode, Named, RemovalSample, Removals, Removed, Run,
+    RunKey, RunState, Stream, StreamTally, Tally, UnavailableGroup,
+};
+
+/// Stages what the run's proofs imply and tells what all of it comes to.
+pub(super) async fn assess(connection: &mut SqliteConnection, key: RunKey) -> Result<Assessment> {
+    let run = runs::going_on(connection, key).await?;
+    stage_implied(connection, &run).await?;
+    let removals = removals(connection, key).await?;
+    let unavailable = sqlx::query(include_str!("count_unavailable.sql"))
+        .bind(key.0)
+        .fetch_one(connection)
+        .await?;
+    Ok(Assessment {
+        removals,
+        unavailable: count(&unavailable, 0)?,
+    })
+}
+
+/// Ends the run.
+pub(super) async fn finish(
+    connection: &mut SqliteConnection,
+    key: RunKey,
+    how: &Finish,
+) -> Result<Tally> {
+    let run = runs::going_on(connection, key).await?;
+    let Run { connector, .. } = run;
+    settle(connection, key.0).await?;
+    let counted = how.remove || how.state == RunState::Held;
+    if counted && !is_assessed(connection, key).await? {
+        stage_implied(connection, &run).await?;
+    }
+    sqlx::query(include_str!("complete_streams.sql"))
+        .bind(key.0)
+        .execute(&mut *connection)
+        .await?;
+    if how.remove {
+        sqlx::query(include_str!("remove.sql"))
+            .bind(key.0)
+            .execute(&mut *connection)
+            .await?;
+        if run.mode == Mode::Snapshot {
+            sqlx::query(include_str!("welcome_back.sql"))
+                .bind(connector.0)
+                .execute(&mut *connection)
+                .await?;
+        }
+    }
+    if how.promote_cursor {
+        sqlx::query(include_str!("promote_cursor.sql"))
+            .bind(key.0)
+            .bind(connector.0)
+            .execute(&mut *connection)
+            .await?;
+    }
+    runs::forget_progress(connection, key).await?;
+    // A held run's are kept for an administrator to look at.
+    if how.remove || how.state != RunState::Held {
+        runs::forget_staged(connection, key).await?;
+    }
+    sqlx::query(include_str!("end_run.sql"))
+        .bind(key.0)
+        .bind(encode(&how.state)?)
+        .bind(now())
+        .bind(serde_json::to_string(&how.report)?)
+        .bind(counted)
+        .execute(&mut *connection)
+        .await?;
+    tally(connection, key).await
+}
+
+async fn is_assessed(connection: &mut SqliteConnection, key: RunKey) -> Result<bool> {
+    let assessed = sqlx::query_scalar("SELECT assessed FROM run WHERE key = $1")
+        .bind(key.0)
+        .fetch_one(connection)
+        .await?;
+    Ok(assessed)
+}
+
+/// Whether every partition has ended. Else memberships may be missing that keep users.
+async fn has_read_all(connection: &mut SqliteConnection, key: RunKey) -> Result<bool> {
+    let all = sqlx::query_scalar(include_str!("has_read_all.sql"))
+        .bind(key.0)
+        .fetch_one(connection)
+        .await?;
+    Ok(all)
+}
+
+/// Stages the removals that follow from proofs and from other removals, anew each time.
+async fn stage_implied(connection: &mut SqliteConnection, run: &Run) -> Result<()> {
+    let key = run.key.0;
+    settle(connection, key).await?;
+    sqlx::query(include_str!("forget_implied.sql"))
+        .bind(key)
+        .execute(&mut *connection)
+        .await?;
+    if run.mode == Mode::Snapshot {
+        sweep(connection, run).await?;
+    }
+    sqlx::query(include_str!("cascade.sql"))
+        .bind(key)
+        .execute(&mut *connection)
+        .await?;
+    if run.drop_unreferenced_users && has_read_all(connection, run.key).await? {
+        let drop = match run.mode {
+            Mode::Snapshot => include_str!("drop_users.sql"),
+            Mode::Incremental => include_str!("drop_touched_users.sql"),
+        };
+        sqlx::query(drop)
+            .bind(key)
+            .bind(run.connector.0)
+            .execute(&mut *connection)
+            .await?;
+    }
+    sqlx::query(include_str!("count_removals.sql"))
+        .bind(key)
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}
+
+/// Stages what complete listings and complete groups didn't have.
+async fn sweep(connection: &mut SqliteConnection, run: &Run) -> Result<()> {
+    let key = run.key.0;
+    let proven: Vec<i64> = sqlx::query_scalar("SELECT stream FROM proven_stream WHERE run = $1")
+        .bind(key)
+        .fetch_all(&mut *connection)
+        .await?;
+    let streams = [
+        (Stream::Users, MemberKind::User),
+        (Stream::Groups, MemberKind::Group),
+    ];
+    for (stream, kind) in streams {
+        if proven.contains(&stream_code(stream)) {
+            sqlx::query(include_str!("sweep_objects.sql"))
+                .bind(key)
+                .bind(run.connector.0)
+                .bind(kind_code(kind))
+                .execute(&mut *connection)
+                .await?;
+        }
+    }
+    let lacking: Vec<i64> = sqlx::query_scalar(include_str!("lacking_groups.sql"))
+        .bind(key)
+        .fetch_all(&mut *connection)
+        .await?;
+    for group in lacking {
+        sqlx::query(include_str!("sweep_members.sql"))
+            .bind(key)
+            .bind(group)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn removals(connection: &mut SqliteConnection, key: RunKey) -> Result<Removals> {
+    let row = sqlx::query(include_str!("get_removals.sql"))
+        .bind(key.0)
+        .fetch_one(&mut *connection)
+        .await?;
+    let removed = |column: usize| -> Result<Removed> {
+        Ok(Removed {
+            removed: count(&row, column)?,
+            held: count(&row, column + 1)?,
+        })
+    };
+    let rows = sqlx::query(include_str!("sample_memberships.sql"))
+        .bind(key.0)
+        .bind(sample_size())
+        .fetch_all(&mut *connection)
+        .await?;
+    let memberships = rows
+        .iter()
+        .map(|row| {
+            Ok(MembershipRecord {
+                group: row.try_get(0)?,
+                member: row.try_get(1)?,
+                kind: decode_kind(row.try_get(2)?)?,
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(Removals {
+        users: removed(0)?,
+        groups: removed(2)?,
+        memberships: removed(4)?,
+        sample: RemovalSample {
+            users: sample(connection, key, MemberKind::User).await?,
+            groups: sample(connection, key, MemberKind::Group).await?,
+            memberships,
+        },
+    })
+}
+
+async fn sample(
+    connection: &mut SqliteConnection,
+    key: RunKey,
+    kind: MemberKind,
+) -> Result<Vec<Named>> {
+    sqlx::query(include_str!("sample_objects.sql"))
+        .bind(key.0)
+        .bind(kind_code(kind))
+        .bind(sample_size())
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(Named {
+                id: row.try_get(0)?,
+                name: row.try_get(1)?,
+            })
+        })
+        .collect()
+}
+
+fn sample_size() -> i64 {
+    i64::try_from(Removals::SAMPLE).unwrap_or(i64::MAX)
+}
+
+async fn tally(connection: &mut SqliteConnection, key: RunKey) -> Result<Tally> {
+    let row = sqlx::query(include_str!("get_tally.sql"))
+        .bind(key.0)
+        .fetch_one(&mut *connection)
+        .await?;
+    let stream = |first: usize| -> Result<StreamTally> {
+        Ok(StreamTally {
+            seen: count(&row, first)?,
+            added: count(&row, first + 1)?,
+            updated: count(&row, first + 2)?,
+            removed: count(&row, first + 3)?,
+            complete: row.try_get(first + 4)?,
+        })
+    };
+    let unavailable = sqlx::query(include_str!("get_unavailable.sql"))
+        .bind(key.0)
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(UnavailableGroup {
+                id: row.try_get(0)?,
+                name: row.try_get(1)?,
+                reason: row.try_get(2)?,
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(Tally {
+        users: stream(1)?,
+        groups: stream(6)?,
+        memberships: stream(11)?,
+        unavailable,
+        partitions: count(&row, 0)?,
+    })
+}
+
+fn count(row: &SqliteRow, column: usize) -> Result<u64> {
+    let count: i64 = row.try_get(column)?;
+    u64::try_from(count).map_err(|_| format!("a count of {count}").into())
+}

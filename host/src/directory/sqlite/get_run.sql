@@ -1,0 +1,4 @@
+SELECT key, connector, mode, reason, plugin, fingerprint, state, started, planned,
+    drop_unreferenced_users, needs_snapshot
+FROM run
+WHERE key = $1

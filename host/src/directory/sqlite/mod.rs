@@ -1,0 +1,284 @@
+//! The directory in a SQLite file.
+//!
+//! One task writes ([`writer`]), a few connections read. A page's bulk is handed to SQLite as JSON
+//! arrays, a statement for each kind of change.
+
+mod apply;
+mod document;
+mod export;
+mod fault;
+mod finish;
+mod names;
+mod runs;
+mod segment;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
+
+use self::fault::Fault;
+use self::writer::{Request, Writer};
+use super::{
+    Assessment, Committed, ConnectorKey, Cursor, Directory, DirectoryError, Export, Finish, Mode,
+    NewRun, OpenPartition, PageCommit, Partition, Run, RunKey, Tally,
+};
+
+/// Notes which migrations were made. Not the default table: a job queue in the same file uses that.
+const MIGRATIONS: &str = "directory_migration";
+/// Another process may hold the file for as long as it ends a large run.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How many read at the same time.
+const READERS: u32 = 4;
+/// Page caches in KiB, which SQLite wants negative. The writer's holds the tables that a run
+/// touches at random for some million memberships.
+const WRITER_CACHE: &str = "-32768";
+const READER_CACHE: &str = "-8192";
+/// Pages of the log after which it is copied into the file; SQLite's default of 1,000 is less than
+/// one transaction of a snapshot, so that each would pay for it.
+const LOG_PAGES: &str = "8000";
+
+/// A directory in a SQLite file.
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    writer: Writer,
+    readers: SqlitePool,
+}
+
+impl Sqlite {
+    /// Opens a file, given as a path or as a `sqlite:` URL; it is made where there is none.
+    ///
+    /// # Errors
+    /// Where the file can't be opened, is no database, or was written by a newer version.
+    pub async fn open(database: &str) -> Result<Self, DirectoryError> {
+        let fail = |reason: String| DirectoryError::Open {
+            database: without_password(database).into_owned(),
+            reason,
+        };
+        let options = options(database).map_err(fail)?;
+        let writes = options
+            .clone()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A crash of the machine may undo the last transactions, but whole: pages and the
+            // checkpoints that follow from them go together, so the run reads those pages again.
+            .synchronous(SqliteSynchronous::Normal)
+            .pragma("wal_autocheckpoint", LOG_PAGES)
+            .pragma("journal_size_limit", "67108864")
+            .pragma("cache_size", WRITER_CACHE);
+        let mut connection = writes.connect().await.map_err(|error| fail(why(&error)))?;
+        migrate(&mut connection).await.map_err(fail)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .idle_timeout(Duration::from_secs(60))
+            .connect_lazy_with(
+                options
+                    .pragma("query_only", "on")
+                    .pragma("cache_size", READER_CACHE),
+            );
+        Ok(Self {
+            writer: Writer::start(connection),
+            readers,
+        })
+    }
+
+    /// Reads with one of the reading connections.
+    async fn read<T>(
+        &self,
+        doing: &'static str,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> fault::Result<T>,
+    ) -> Result<T, DirectoryError> {
+        let result = match self.readers.acquire().await {
+            Ok(mut connection) => work(&mut connection).await,
+            Err(error) => Err(error.into()),
+        };
+        result.map_err(|fault| fault.while_it(doing))
+    }
+}
+
+/// How every connection is opened.
+fn options(database: &str) -> Result<SqliteConnectOptions, String> {
+    if database.contains(":memory:") || database.contains("mode=memory") {
+        return Err("a directory must be in a file: several connections share it".into());
+    }
+    let options = match database.split_once(':') {
+        Some(("sqlite", _)) => {
+            SqliteConnectOptions::from_str(database).map_err(|error| why(&error))?
+        }
+        Some((scheme, rest)) if rest.starts_with("//") => {
+            return Err(format!(
+                "{scheme} is not supported; give a path or a sqlite: URL"
+            ));
+        }
+        _ => SqliteConnectOptions::new().filename(database),
+    };
+    Ok(options
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .disable_statement_logging())
+}
+
+/// The database as it was given, for messages.
+fn without_password(database: &str) -> Cow<'_, str> {
+    if let Some((scheme, rest)) = database.split_once("://")
+        && let Some((_, address)) = rest.rsplit_once('@')
+    {
+        return format!("{scheme}://…@{address}").into();
+    }
+    database.into()
+}
+
+/// An error with its causes, on one line.
+fn why(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Brings the tables up to date.
+async fn migrate(connection: &mut SqliteConnection) -> Result<(), String> {
+    let migration = Migration::new(
+        1,
+        "directory".into(),
+        MigrationType::Simple,
+        include_str!("migrations/0001_directory.sql").into_sql_str(),
+        false,
+    );
+    let mut migrator = Migrator::with_migrations(vec![migration]);
+    migrator.dangerous_set_table_name(MIGRATIONS);
+    let work = async {
+        // Holds off another process that opens the file at the same time.
+        let mut whole = connection.begin_with("BEGIN IMMEDIATE").await?;
+        migrator.run_direct(None, &mut *whole, false).await?;
+        whole.commit().await?;
+        Ok::<(), MigrateError>(())
+    };
+    work.await.map_err(|error| match error {
+        MigrateError::VersionMissing(version) => format!(
+            "it was written by a newer version of this program (tables of version {version})"
+        ),
+        MigrateError::VersionMismatch(version) => format!(
+            "its tables of version {version} are not those of this program"
+        ),
+        other => why(&other),
+    })
+}
+
+#[async_trait]
+impl Directory for Sqlite {
+    async fn connector(&self, name: &str) -> Result<ConnectorKey, DirectoryError> {
+        let name = name.to_owned();
+        self.writer
+            .ask("named a connector", |answer| Request::Connector(name, answer))
+            .await
+    }
+
+    async fn cursor(&self, connector: ConnectorKey) -> Result<Option<Cursor>, DirectoryError> {
+        self.read("read a cursor", async |connection| {
+            runs::cursor(connection, connector).await
+        })
+        .await
+    }
+
+    async fn unfinished(&self, connector: ConnectorKey) -> Result<Option<Run>, DirectoryError> {
+        self.read("looked for a run", async |connection| {
+            runs::find_unfinished(connection, connector).await
+        })
+        .await
+    }
+
+    async fn begin(&self, run: NewRun) -> Result<Run, DirectoryError> {
+        self.writer
+            .ask("began a run", |answer| Request::Begin(run, answer))
+            .await
+    }
+
+    async fn planned(
+        &self,
+        run: RunKey,
+        partitions: &[Partition],
+        drop_unreferenced_users: bool,
+    ) -> Result<(), DirectoryError> {
+        let partitions = partitions.to_vec();
+        self.writer
+            .ask("stored a plan", |answer| {
+                Request::Plan(run, partitions, drop_unreferenced_users, answer)
+            })
+            .await
+    }
+
+    async fn restart(&self, run: RunKey, mode: Mode, reason: &str) -> Result<Run, DirectoryError> {
+        let reason = reason.to_owned();
+        self.writer
+            .ask("began a run anew", |answer| {
+                Request::Restart(run, mode, reason, answer)
+            })
+            .await
+    }
+
+    async fn open_partitions(&self, run: RunKey) -> Result<Vec<OpenPartition>, DirectoryError> {
+        self.read("read what a run has left", async |connection| {
+            runs::open_partitions(connection, run).await
+        })
+        .await
+    }
+
+    async fn commit(&self, run: RunKey, page: PageCommit) -> Result<Committed, DirectoryError> {
+        self.writer
+            .ask("stored a page", |answer| Request::Commit(run, page, answer))
+            .await
+    }
+
+    async fn assess(&self, run: RunKey) -> Result<Assessment, DirectoryError> {
+        self.writer
+            .ask("weighed removals", |answer| Request::Assess(run, answer))
+            .await
+    }
+
+    async fn finish(&self, run: RunKey, finish: Finish) -> Result<Tally, DirectoryError> {
+        self.writer
+            .ask("ended a run", |answer| Request::Finish(run, finish, answer))
+            .await
+    }
+
+    fn export(
+        &self,
+        connector: ConnectorKey,
+        what: Export,
+        groups_path: &str,
+    ) -> BoxStream<'_, Result<String, DirectoryError>> {
+        let groups_path = groups_path.to_owned();
+        let begin = async move {
+            if matches!(what, Export::Documents { .. }) {
+                self.writer
+                    .ask("ordered memberships", |answer| {
+                        Request::Settle(connector, answer)
+                    })
+                    .await?;
+            }
+            let records = export::export(self.readers.clone(), connector, what, groups_path);
+            Ok::<_, DirectoryError>(
+                records.map_err(|fault: Fault| fault.while_it("read an export")),
+            )
+        };
+        stream::once(begin).try_flatten().boxed()
+    }
+}

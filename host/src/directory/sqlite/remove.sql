@@ -1,0 +1,39 @@
+-- Carries out what is staged. Memberships first: what is then left of those of hidden users is
+-- what goes out of sight with them.
+INSERT INTO past_membership (grp, member, since, until)
+SELECT e.grp, e.member, e.since, $1
+FROM staged_membership AS t
+CROSS JOIN membership AS e ON e.grp = t.grp AND e.member = t.member
+WHERE t.run = $1;
+
+DELETE FROM membership
+WHERE (grp, member) IN (SELECT t.grp, t.member FROM staged_membership AS t WHERE t.run = $1);
+
+DELETE FROM member_of
+WHERE (member, grp) IN (SELECT t.member, t.grp FROM staged_membership AS t WHERE t.run = $1);
+
+UPDATE connector
+SET users = users - r.users_removed,
+    groups = groups - r.groups_removed,
+    memberships = memberships - r.memberships_removed - (
+        SELECT count(*)
+        FROM staged_object AS t
+        CROSS JOIN object AS m ON m.key = t.object
+        CROSS JOIN member_of AS e ON e.member = t.object
+        CROSS JOIN object AS g ON g.key = e.grp
+        WHERE t.run = $1 AND t.how = 0 AND m.state <> 2 AND g.kind = 1 AND g.state = 1
+    )
+FROM run AS r
+WHERE r.key = $1 AND connector.key = r.connector;
+
+UPDATE object
+SET kind = 0, state = 2
+WHERE key IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how = 0);
+
+UPDATE object
+SET state = 3, departure = t.how
+FROM staged_object AS t
+WHERE t.run = $1 AND t.how <> 0 AND object.key = t.object;
+
+DELETE FROM profile
+WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how <> 0);

@@ -1,0 +1,287 @@
+//! Connectors, runs, partitions and cursors.
+
+use std::collections::HashSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::apply::settle;
+use super::fault::{Fault, Result};
+use crate::directory::{
+    ConnectorKey, Cursor, CursorPart, Mode, NewRun, OpenPartition, PageCommit, Partition, Run,
+    RunKey, RunState,
+};
+
+/// Unix milliseconds.
+pub(super) fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|passed| i64::try_from(passed.as_millis()).ok())
+        .unwrap_or_default()
+}
+
+/// The word for a mode or state, the same as in JSON.
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<String> {
+    match serde_json::to_value(value)? {
+        serde_json::Value::String(word) => Ok(word),
+        other => Err(format!("{other} where a word is needed").into()),
+    }
+}
+
+pub(super) fn decode<T: DeserializeOwned>(word: String) -> Result<T> {
+    Ok(serde_json::from_value(serde_json::Value::String(word))?)
+}
+
+fn run_of(row: &SqliteRow) -> Result<Run> {
+    Ok(Run {
+        key: RunKey(row.try_get(0)?),
+        connector: ConnectorKey(row.try_get(1)?),
+        mode: decode(row.try_get(2)?)?,
+        reason: row.try_get(3)?,
+        plugin: row.try_get(4)?,
+        fingerprint: row.try_get(5)?,
+        state: decode(row.try_get(6)?)?,
+        started: row.try_get(7)?,
+        planned: row.try_get(8)?,
+        drop_unreferenced_users: row.try_get(9)?,
+        needs_snapshot: row.try_get(10)?,
+    })
+}
+
+async fn find(connection: &mut SqliteConnection, key: RunKey) -> Result<Run> {
+    let row = sqlx::query(include_str!("get_run.sql"))
+        .bind(key.0)
+        .fetch_optional(connection)
+        .await?
+        .ok_or_else(|| format!("no run {}", key.0))?;
+    run_of(&row)
+}
+
+/// The run, if it goes on.
+pub(super) async fn going_on(connection: &mut SqliteConnection, key: RunKey) -> Result<Run> {
+    let run = find(connection, key).await?;
+    if run.state == RunState::Processing {
+        Ok(run)
+    } else {
+        Err(Fault::Ended(key))
+    }
+}
+
+pub(super) async fn find_unfinished(
+    connection: &mut SqliteConnection,
+    connector: ConnectorKey,
+) -> Result<Option<Run>> {
+    sqlx::query(include_str!("unfinished_run.sql"))
+        .bind(connector.0)
+        .fetch_optional(connection)
+        .await?
+        .map(|row| run_of(&row))
+        .transpose()
+}
+
+pub(super) async fn connector(
+    connection: &mut SqliteConnection,
+    name: &str,
+) -> Result<ConnectorKey> {
+    sqlx::query("INSERT INTO connector (name) VALUES ($1) ON CONFLICT DO NOTHING")
+        .bind(name)
+        .execute(&mut *connection)
+        .await?;
+    let key = sqlx::query_scalar("SELECT key FROM connector WHERE name = $1")
+        .bind(name)
+        .fetch_one(connection)
+        .await?;
+    Ok(ConnectorKey(key))
+}
+
+pub(super) async fn begin(connection: &mut SqliteConnection, new: &NewRun) -> Result<Run> {
+    if let Some(old) = find_unfinished(connection, new.connector).await? {
+        settle(connection, old.key.0).await?;
+        forget_progress(connection, old.key).await?;
+        forget_staged(connection, old.key).await?;
+        sqlx::query(include_str!("give_up.sql"))
+            .bind(old.key.0)
+            .bind(now())
+            .execute(&mut *connection)
+            .await?;
+    }
+    let begun = sqlx::query(include_str!("begin_run.sql"))
+        .bind(new.connector.0)
+        .bind(encode(&new.mode)?)
+        .bind(&new.reason)
+        .bind(&new.plugin)
+        .bind(&new.fingerprint)
+        .bind(now())
+        .execute(&mut *connection)
+        .await?;
+    find(connection, RunKey(begun.last_insert_rowid())).await
+}
+
+pub(super) async fn plan(
+    connection: &mut SqliteConnection,
+    key: RunKey,
+    partitions: &[Partition],
+    drop_unreferenced_users: bool,
+) -> Result<()> {
+    going_on(connection, key).await?;
+    add_partitions(connection, key, partitions).await?;
+    sqlx::query("UPDATE run SET planned = 1, drop_unreferenced_users = $2 WHERE key = $1")
+        .bind(key.0)
+        .bind(drop_unreferenced_users)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn restart(
+    connection: &mut SqliteConnection,
+    key: RunKey,
+    mode: Mode,
+    reason: &str,
+) -> Result<Run> {
+    going_on(connection, key).await?;
+    settle(connection, key.0).await?;
+    forget_progress(connection, key).await?;
+    forget_staged(connection, key).await?;
+    sqlx::query(include_str!("restart_run.sql"))
+        .bind(key.0)
+        .bind(encode(&mode)?)
+        .bind(reason)
+        .execute(&mut *connection)
+        .await?;
+    find(connection, key).await
+}
+
+/// Drops partitions, pieces of the cursor, proofs and what was seen. To be settled before.
+pub(super) async fn forget_progress(connection: &mut SqliteConnection, key: RunKey) -> Result<()> {
+    sqlx::query(include_str!("forget_progress.sql"))
+        .bind(key.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn forget_staged(connection: &mut SqliteConnection, key: RunKey) -> Result<()> {
+    sqlx::query(include_str!("forget_staged.sql"))
+        .bind(key.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Adds partitions that the run hasn't had; returns them.
+pub(super) async fn add_partitions(
+    connection: &mut SqliteConnection,
+    key: RunKey,
+    partitions: &[Partition],
+) -> Result<Vec<Partition>> {
+    if partitions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<_> = partitions
+        .iter()
+        .map(|partition| {
+            let Partition {
+                key,
+                stage,
+                title,
+                state,
+            } = partition;
+            (key, stage, title, state)
+        })
+        .collect();
+    let added: Vec<String> = sqlx::query_scalar(include_str!("add_partitions.sql"))
+        .bind(key.0)
+        .bind(serde_json::to_string(&rows)?)
+        .fetch_all(connection)
+        .await?;
+    let mut added: HashSet<String> = added.into_iter().collect();
+    Ok(partitions
+        .iter()
+        .filter(|partition| added.remove(&partition.key))
+        .cloned()
+        .collect())
+}
+
+/// Notes how far a page's partition has come, and the page's pieces of the cursor.
+pub(super) async fn move_partition(
+    connection: &mut SqliteConnection,
+    key: RunKey,
+    page: &PageCommit,
+) -> Result<()> {
+    let moved = sqlx::query(include_str!("move_partition.sql"))
+        .bind(key.0)
+        .bind(&page.partition)
+        .bind(&page.checkpoint)
+        .execute(&mut *connection)
+        .await?;
+    if moved.rows_affected() == 0 {
+        let name = &page.partition;
+        return Err(format!("run {} has no partition {name:?}", key.0).into());
+    }
+    if !page.cursor.is_empty() {
+        let parts: Vec<_> = page
+            .cursor
+            .iter()
+            .map(|part| (&part.key, &part.value))
+            .collect();
+        sqlx::query(include_str!("keep_cursor.sql"))
+            .bind(key.0)
+            .bind(serde_json::to_string(&parts)?)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn open_partitions(
+    connection: &mut SqliteConnection,
+    key: RunKey,
+) -> Result<Vec<OpenPartition>> {
+    sqlx::query(include_str!("open_partitions.sql"))
+        .bind(key.0)
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(OpenPartition {
+                partition: Partition {
+                    key: row.try_get(0)?,
+                    stage: row.try_get(1)?,
+                    title: row.try_get(2)?,
+                    state: row.try_get(3)?,
+                },
+                checkpoint: row.try_get(4)?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn cursor(
+    connection: &mut SqliteConnection,
+    connector: ConnectorKey,
+) -> Result<Option<Cursor>> {
+    let rows = sqlx::query(include_str!("get_cursor.sql"))
+        .bind(connector.0)
+        .fetch_all(connection)
+        .await?;
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let mut cursor = Cursor {
+        parts: Vec::with_capacity(rows.len()),
+        fingerprint: first.try_get(0)?,
+        taken: first.try_get(1)?,
+    };
+    for row in &rows {
+        if let Some(key) = row.try_get(2)? {
+            let value = row.try_get(3)?;
+            cursor.parts.push(CursorPart { key, value });
+        }
+    }
+    Ok(Some(cursor))
+}

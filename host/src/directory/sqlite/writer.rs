@@ -1,0 +1,364 @@
+//! The one connection that writes.
+//!
+//! SQLite has one writer at a time, and a transaction costs about as much as the pages of a
+//! dozen partitions. So all writes go through one task, which puts the pages that wait for it into
+//! one transaction.
+
+use std::collections::HashMap;
+
+use sqlx::{Connection, Row, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::apply::{Active, Counts, apply, settle};
+use super::fault::{Fault, Result};
+use super::names::Names;
+use super::segment::Segment;
+use super::{finish, runs};
+use crate::directory::{
+    Assessment, Change, Committed, ConnectorKey, DirectoryError, Finish, Mode, NewRun, PageCommit, Partition,
+    Run, RunKey, Tally,
+};
+
+/// How many writes may wait; more than a host has partitions in flight.
+const WAITING: usize = 256;
+/// A transaction takes no further page once it has this many objects and members: it must fit the
+/// page cache, and the others wait for it.
+const BATCH: usize = 100_000;
+
+type Answer<T> = oneshot::Sender<std::result::Result<T, DirectoryError>>;
+
+/// Something to write.
+pub(super) enum Request {
+    Connector(String, Answer<ConnectorKey>),
+    Begin(NewRun, Answer<Run>),
+    Plan(RunKey, Vec<Partition>, bool, Answer<()>),
+    Restart(RunKey, Mode, String, Answer<Run>),
+    Commit(RunKey, PageCommit, Answer<Committed>),
+    Assess(RunKey, Answer<Assessment>),
+    Finish(RunKey, Finish, Answer<Tally>),
+    Settle(ConnectorKey, Answer<()>),
+}
+
+/// Asks the writing task.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Writer {
+    /// Starts the task. It ends, and closes the connection, after the last of the handles.
+    pub(super) fn start(connection: SqliteConnection) -> Self {
+        let (requests, waiting) = mpsc::channel(WAITING);
+        let task = Task {
+            connection,
+            names: Names::default(),
+            data_version: None,
+            broken: false,
+        };
+        tokio::spawn(task.run(waiting));
+        Self { requests }
+    }
+
+    /// Has something written and waits for it.
+    pub(super) async fn ask<T>(
+        &self,
+        doing: &'static str,
+        request: impl FnOnce(Answer<T>) -> Request,
+    ) -> std::result::Result<T, DirectoryError> {
+        let (answer, answered) = oneshot::channel();
+        let crashed = || Fault::Sql(sqlx::Error::WorkerCrashed).while_it(doing);
+        let sent = self.requests.send(request(answer)).await;
+        sent.map_err(|_| crashed())?;
+        answered.await.map_err(|_| crashed())?
+    }
+}
+
+struct Task {
+    connection: SqliteConnection,
+    names: Names,
+    /// SQLite's mark of what other connections have written.
+    data_version: Option<i64>,
+    /// A transaction could not be rolled back, so it may be open still.
+    broken: bool,
+}
+
+type Page = (RunKey, PageCommit, Answer<Committed>);
+
+impl Task {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Request>) {
+        let mut next = None;
+        loop {
+            let request = match next.take() {
+                Some(request) => request,
+                None => match waiting.recv().await {
+                    Some(request) => request,
+                    None => break,
+                },
+            };
+            match request {
+                Request::Commit(run, page, answer) => {
+                    let mut weight = weight(&page);
+                    let mut pages = vec![(run, page, answer)];
+                    while weight < BATCH {
+                        match waiting.try_recv() {
+                            Ok(Request::Commit(run, page, answer)) => {
+                                weight += self::weight(&page);
+                                pages.push((run, page, answer));
+                            }
+                            Ok(other) => {
+                                next = Some(other);
+                                break;
+                            }
+                            Err(_) => break,
+                        }
+                    }
+                    self.commit(pages).await;
+                }
+                other => self.serve(other).await,
+            }
+        }
+        // Only to leave no log beside the file; what is written is safe without it.
+        let _ = self.connection.close().await;
+    }
+
+    /// Stores pages in one transaction; if that fails, each in its own, so that one that can't be
+    /// stored harms no other.
+    async fn commit(&mut self, pages: Vec<Page>) {
+        let doing = "stored a page";
+        let together = pages.iter().map(|(run, page, _)| (*run, page)).collect();
+        match self.commit_together(together).await {
+            Ok(committed) => {
+                for ((_, _, answer), committed) in pages.into_iter().zip(committed) {
+                    // The one who asked may have been cancelled.
+                    let _ = answer.send(Ok(committed));
+                }
+            }
+            Err(fault) => {
+                let single = pages.len() == 1;
+                let mut fault = Some(fault);
+                for (run, page, answer) in pages {
+                    let result = match fault.take().filter(|_| single) {
+                        Some(fault) => Err(fault),
+                        None => self.commit_together(vec![(run, &page)]).await,
+                    };
+                    let result = result.map(|committed| committed.into_iter().next());
+                    let _ = answer.send(match result {
+                        Ok(committed) => Ok(committed.unwrap_or_default()),
+                        Err(fault) => Err(fault.while_it(doing)),
+                    });
+                }
+            }
+        }
+    }
+
+    async fn commit_together(
+        &mut self,
+        pages: Vec<(RunKey, &PageCommit)>,
+    ) -> Result<Vec<Committed>> {
+        self.begin().await?;
+        let result = self.store(pages).await;
+        self.end(result).await
+    }
+
+    async fn store(&mut self, pages: Vec<(RunKey, &PageCommit)>) -> Result<Vec<Committed>> {
+        let mut runs: HashMap<RunKey, Active> = HashMap::new();
+        let mut committed = Vec::with_capacity(pages.len());
+        for (key, page) in pages {
+            let run = match runs.entry(key) {
+                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::hash_map::Entry::Vacant(entry) => {
+                    entry.insert(active(&mut self.connection, key).await?)
+                }
+            };
+            for segment in Segment::cut(&page.changes) {
+                apply(&mut self.connection, &mut self.names, run, &segment).await?;
+            }
+            runs::move_partition(&mut self.connection, key, page).await?;
+            committed.push(Committed {
+                partitions: runs::add_partitions(&mut self.connection, key, &page.partitions)
+                    .await?,
+                needs_snapshot: run.needs_snapshot,
+            });
+        }
+        for run in runs.into_values() {
+            count(&mut self.connection, run).await?;
+        }
+        Ok(committed)
+    }
+
+    async fn serve(&mut self, request: Request) {
+        match request {
+            Request::Connector(name, answer) => {
+                self.transact("named a connector", answer, async |connection| {
+                    runs::connector(connection, &name).await
+                })
+                .await;
+            }
+            Request::Begin(run, answer) => {
+                self.transact("began a run", answer, async |connection| {
+                    runs::begin(connection, &run).await
+                })
+                .await;
+            }
+            Request::Plan(run, partitions, drop_unreferenced, answer) => {
+                self.transact("stored a plan", answer, async |connection| {
+                    runs::plan(connection, run, &partitions, drop_unreferenced).await
+                })
+                .await;
+            }
+            Request::Restart(run, mode, reason, answer) => {
+                self.transact("began a run anew", answer, async |connection| {
+                    runs::restart(connection, run, mode, &reason).await
+                })
+                .await;
+            }
+            Request::Assess(run, answer) => {
+                self.transact("weighed removals", answer, async |connection| {
+                    finish::assess(connection, run).await
+                })
+                .await;
+            }
+            Request::Finish(run, how, answer) => {
+                self.transact("ended a run", answer, async |connection| {
+                    finish::finish(connection, run, &how).await
+                })
+                .await;
+                // Much has changed its state, and the next run may be hours away.
+                self.names.clear();
+            }
+            Request::Settle(connector, answer) => {
+                self.transact("ordered memberships", answer, async |connection| {
+                    match runs::find_unfinished(connection, connector).await? {
+                        Some(run) => settle(connection, run.key.0).await,
+                        None => Ok(()),
+                    }
+                })
+                .await;
+            }
+            Request::Commit(run, page, answer) => self.commit(vec![(run, page, answer)]).await,
+        }
+    }
+
+    /// Does something in a transaction of its own and answers.
+    async fn transact<T>(
+        &mut self,
+        doing: &'static str,
+        answer: Answer<T>,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
+    ) {
+        let result = match self.begin().await {
+            Ok(()) => work(&mut self.connection).await,
+            Err(fault) => Err(fault),
+        };
+        let result = self.end(result).await;
+        let _ = answer.send(result.map_err(|fault| fault.while_it(doing)));
+    }
+
+    /// Begins a transaction that can write, so that it can't fail half-way for another's lock.
+    async fn begin(&mut self) -> Result<()> {
+        if self.broken {
+            self.roll_back().await?;
+        }
+        sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut self.connection)
+            .await?;
+        let version: i64 = sqlx::query_scalar("PRAGMA data_version")
+            .fetch_one(&mut self.connection)
+            .await?;
+        if self.data_version.replace(version) != Some(version) {
+            self.names.clear();
+        }
+        Ok(())
+    }
+
+    /// Commits, or rolls back where something failed.
+    async fn end<T>(&mut self, result: Result<T>) -> Result<T> {
+        let result = match result {
+            Ok(value) => sqlx::query("COMMIT")
+                .execute(&mut self.connection)
+                .await
+                .map(|_| value)
+                .map_err(Fault::from),
+            Err(fault) => Err(fault),
+        };
+        if result.is_err() {
+            // The cause is worth more than what rolling back may say: the next begins with it.
+            let _ = self.roll_back().await;
+        }
+        result
+    }
+
+    async fn roll_back(&mut self) -> Result<()> {
+        self.names.clear();
+        self.broken = true;
+        // Some errors have rolled back already, and then this one fails.
+        let rolled_back = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+        let probe = sqlx::query("BEGIN; ROLLBACK")
+            .execute(&mut self.connection)
+            .await;
+        if probe.is_err() {
+            rolled_back?;
+        }
+        self.broken = false;
+        Ok(())
+    }
+}
+
+/// How much work a page is.
+fn weight(page: &PageCommit) -> usize {
+    let weigh = |change: &Change| match change {
+        Change::MembersAdded { members, .. } => members.len() + 1,
+        Change::MembersRemoved { members, .. } => members.len() + 1,
+        _ => 1,
+    };
+    page.changes.iter().map(weigh).sum()
+}
+
+/// A run that pages can be stored for.
+async fn active(connection: &mut SqliteConnection, key: RunKey) -> Result<Active> {
+    let row = sqlx::query(include_str!("active_run.sql"))
+        .bind(key.0)
+        .fetch_optional(connection)
+        .await?
+        .ok_or(Fault::Ended(key))?;
+    Ok(Active {
+        run: key.0,
+        connector: row.try_get(0)?,
+        snapshot: runs::decode::<Mode>(row.try_get(1)?)? == Mode::Snapshot,
+        needs_snapshot: row.try_get(2)?,
+        users: Counts::default(),
+        groups: Counts::default(),
+        memberships: Counts::default(),
+    })
+}
+
+/// Adds what was counted to the run and its connector.
+async fn count(connection: &mut SqliteConnection, run: Active) -> Result<()> {
+    let Active {
+        users,
+        groups,
+        memberships,
+        ..
+    } = run;
+    sqlx::query(include_str!("count_run.sql"))
+        .bind(run.run)
+        .bind(run.needs_snapshot)
+        .bind(users.seen)
+        .bind(users.added)
+        .bind(users.updated)
+        .bind(groups.seen)
+        .bind(groups.added)
+        .bind(groups.updated)
+        .bind(memberships.seen)
+        .bind(memberships.added)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(include_str!("count_connector.sql"))
+        .bind(run.connector)
+        .bind(users.visible)
+        .bind(groups.visible)
+        .bind(memberships.visible)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

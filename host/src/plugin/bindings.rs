@@ -1,0 +1,16 @@
+//! The contract as wasmtime generates it from `wit/`. Nothing outside this module's siblings sees it.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    reason = "generated from wit/, which carries the documentation"
+)]
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "connector",
+    imports: { default: async },
+    exports: { default: async },
+    additional_derives: [Clone],
+});

@@ -1,0 +1,104 @@
+//! `wasi:http` over the gateway: the only way out of the sandbox.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use http::{HeaderName, Request, Response, header};
+use http_body_util::{BodyExt, Limited, StreamBody};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
+    WasiHttpHooks,
+};
+
+use crate::egress::{Gateway, SendErrorKind};
+
+type Done = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+/// Sends an instance's requests.
+pub(super) struct Hooks {
+    gateway: Option<Arc<Gateway>>,
+    max_request: usize,
+}
+
+impl Hooks {
+    pub(super) fn new(gateway: Option<Arc<Gateway>>, max_request: usize) -> Self {
+        Self {
+            gateway,
+            max_request,
+        }
+    }
+}
+
+impl WasiHttpHooks for Hooks {
+    /// Covers trailers too, so a credential can't be slipped in anywhere.
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(|name: &HeaderName| {
+            DEFAULT_FORBIDDEN_HEADERS.contains(name)
+                || *name == header::AUTHORIZATION
+                || *name == header::COOKIE
+        })
+    }
+
+    /// The gateway writes it, from the address that it checked.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        _options: Option<RequestOptions>,
+        _done: Done,
+    ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Done), Error>> + Send> {
+        let gateway = self.gateway.clone();
+        let max_request = self.max_request;
+        Box::new(async move {
+            let gateway = gateway.ok_or(Error::HttpRequestDenied)?;
+            let (parts, body) = request.into_parts();
+            let body = read_whole(body, max_request).await?;
+            let response = gateway
+                .send(Request::from_parts(parts, body))
+                .await
+                .map_err(|error| {
+                    tracing::debug!("request not sent: {error}");
+                    translate(error.kind(), error.to_string())
+                })?;
+            let response = response.map(|body| {
+                let frames = body
+                    .map_ok(http_body::Frame::data)
+                    .map_err(|error| translate(error.kind(), error.to_string()));
+                StreamBody::new(frames).boxed_unsync()
+            });
+            Ok((response, Box::new(async { Ok(()) }) as Done))
+        })
+    }
+}
+
+/// Requests are small and may have to wait for the quota, so they are taken whole.
+async fn read_whole(body: WasiBody, limit: usize) -> Result<Bytes, Error> {
+    match Limited::new(body, limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(_) => Err(Error::HttpRequestBodySize(Some(limit as u64))),
+    }
+}
+
+fn translate(kind: SendErrorKind, text: String) -> Error {
+    match kind {
+        // A refused credential is told by `credentials.ready`, with the authority's words.
+        SendErrorKind::Denied | SendErrorKind::Credential => Error::HttpRequestDenied,
+        SendErrorKind::DnsError => Error::DnsError {
+            rcode: Some(text),
+            info_code: None,
+        },
+        SendErrorKind::ConnectionRefused => Error::ConnectionRefused,
+        SendErrorKind::ConnectionTimeout => Error::ConnectionTimeout,
+        SendErrorKind::ConnectionTerminated => Error::ConnectionTerminated,
+        SendErrorKind::TlsError => Error::TlsCertificateError,
+        SendErrorKind::ResponseTimeout => Error::HttpResponseTimeout,
+        SendErrorKind::RequestTooLarge => Error::HttpRequestBodySize(None),
+        SendErrorKind::BodyTooLarge => Error::HttpResponseBodySize(None),
+        SendErrorKind::LimitExceeded => Error::ConnectionLimitReached,
+        _ => Error::InternalError(Some(text)),
+    }
+}

@@ -1,0 +1,143 @@
+//! Messages of a plugin, made harmless and kept within bounds.
+
+use std::sync::Mutex;
+
+use serde::Serialize;
+
+/// How much a message matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// For the plugin's author.
+    Debug,
+    /// Worth knowing.
+    Info,
+    /// Something is not as it should be.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// A line of a run's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: Level,
+    /// Its text, without control characters.
+    pub text: String,
+}
+
+/// The log of one run: the first lines, and a count of the others.
+#[derive(Debug)]
+pub struct RunLog {
+    source: String,
+    max_lines: usize,
+    max_bytes: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    lines: Vec<LogLine>,
+    dropped: u64,
+}
+
+impl RunLog {
+    /// A log that keeps `max_lines` lines of `max_bytes` bytes. `source` names the plugin in the
+    /// host's own log.
+    #[must_use]
+    pub fn new(source: &str, max_lines: usize, max_bytes: usize) -> Self {
+        Self {
+            source: source.to_owned(),
+            max_lines,
+            max_bytes,
+            kept: Mutex::default(),
+        }
+    }
+
+    pub(super) fn write(&self, level: Level, message: &str) {
+        let text = harmless(message, self.max_bytes);
+        let mut kept = self
+            .kept
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if kept.lines.len() >= self.max_lines {
+            kept.dropped += 1;
+            return;
+        }
+        let source = &self.source;
+        match level {
+            Level::Debug => tracing::debug!(target: "plugin", "{source}: {text}"),
+            Level::Info => tracing::info!(target: "plugin", "{source}: {text}"),
+            Level::Warn => tracing::warn!(target: "plugin", "{source}: {text}"),
+            Level::Error => tracing::error!(target: "plugin", "{source}: {text}"),
+        }
+        kept.lines.push(LogLine { level, text });
+    }
+
+    /// The lines kept so far, and how many were dropped.
+    #[must_use]
+    pub fn lines(&self) -> (Vec<LogLine>, u64) {
+        let kept = self
+            .kept
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        (kept.lines.clone(), kept.dropped)
+    }
+}
+
+/// Text that may be logged or shown: at most `max_bytes` long, control characters made visible, so
+/// that no line can pass for two and no terminal obeys it.
+pub(crate) fn harmless(text: &str, max_bytes: usize) -> String {
+    let mut end = text.len().min(max_bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let (head, tail) = text.split_at(end);
+    let mut out = String::with_capacity(head.len());
+    for c in head.chars() {
+        if c.is_control() || is_format_control(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    if !tail.is_empty() {
+        out.push('…');
+    }
+    out
+}
+
+/// Characters that reorder or hide the text around them.
+fn is_format_control(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_can_not_break_its_line_or_move_the_cursor() {
+        assert_eq!(
+            harmless("one\nERROR two\u{1b}[2J", 100),
+            "one\\u{a}ERROR two\\u{1b}[2J"
+        );
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        assert_eq!(harmless("aé", 2), "a…");
+    }
+
+    #[test]
+    fn lines_past_the_limit_are_counted_and_not_kept() {
+        let log = RunLog::new("test", 2, 100);
+        for n in 0..5 {
+            log.write(Level::Info, &n.to_string());
+        }
+        let (lines, dropped) = log.lines();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(dropped, 3);
+    }
+}

@@ -1,0 +1,521 @@
+//! Runs: from a plan through pages to a directory that equals the source.
+//!
+//! A run is planned, its partitions are read by many instances at once, every page is stored in one
+//! transaction with its checkpoint, and at the end the removals that are proven are weighed by the
+//! guard and carried out together with the new cursor. A run that dies at any instant is resumed by the
+//! next one for the same connector.
+
+mod guard;
+mod patience;
+mod progress;
+mod read;
+mod report;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+
+use crate::contract::{Fault, FaultKind, GroupLink, Opening, Problem, TransformMap};
+use crate::directory::{
+    ConnectorKey, Cursor, Directory, DirectoryError, Finish, Mode, NewRun, OpenPartition, Removals,
+    Run, RunState, Tally,
+};
+use crate::egress::{Egress, EgressError, Limits as EgressLimits, Usage};
+use crate::limits::{Guard, Limits, Patience};
+use crate::plugin::{CallError, Plugin, RunLog, RunRequest, Session};
+use crate::settings::Settings;
+
+pub use progress::{Progress, Reading};
+pub use report::{
+    EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HELD, EXIT_PARTIAL, EXIT_PROCESSED, Failure, Report,
+    exit_code_of,
+};
+
+use patience::{Next, Tries};
+use read::{Reader, ReadEnd};
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Name of the connector in the directory.
+    pub connector: String,
+    /// The plugin.
+    pub plugin: Plugin,
+    /// The connector's settings.
+    pub settings: Settings,
+    /// The transform map in force.
+    pub map: TransformMap,
+    /// The platform's groups that feed from the source's.
+    pub links: Vec<GroupLink>,
+    /// The kind of run that is wanted.
+    pub mode: WantedMode,
+    /// Whether the mass-change guard lets this run through.
+    pub allow_mass_change: bool,
+    /// The mass-change guard.
+    pub guard: Guard,
+    /// How patient the run is.
+    pub patience: Patience,
+}
+
+/// The kind of run that is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WantedMode {
+    /// A snapshot at first, incremental after.
+    #[default]
+    Auto,
+    /// A snapshot.
+    Full,
+    /// Incremental; a failure where that is not possible yet.
+    Incremental,
+}
+
+/// Where and how a job reaches its source.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// For the instances of this job.
+    pub session: Session,
+}
+
+/// Why a job can't reach its source.
+#[derive(Debug)]
+pub enum ConnectError {
+    /// The settings are wrong.
+    Problems(Vec<Problem>),
+    /// The plugin failed, or asks for what the operator didn't grant.
+    Fault(Fault),
+}
+
+/// Validates a job's settings and opens its way out.
+///
+/// # Errors
+/// [`ConnectError`]; nothing was stored and no request was sent.
+pub async fn connect(
+    plugin: &Plugin,
+    settings: &Settings,
+    egress: &Arc<Egress>,
+) -> Result<Connected, ConnectError> {
+    let call = |error: CallError| ConnectError::Fault(error.into_fault());
+    let mut instance = plugin.open(None).await.map_err(call)?;
+    let connection = instance
+        .connect(&settings.plugin)
+        .await
+        .map_err(call)?
+        .map_err(ConnectError::Problems)?;
+    let limits = plugin.engine().limits();
+    let gateway = egress
+        .gateway(
+            connection,
+            &plugin.description().hosts,
+            settings.secrets.clone(),
+            egress_limits(limits),
+        )
+        .map_err(|error| ConnectError::Fault(egress_fault(&error)))?;
+    let log = RunLog::new(
+        &plugin.description().id(),
+        limits.log_lines,
+        limits.log_line_bytes,
+    );
+    Ok(Connected {
+        session: Session {
+            gateway,
+            log: Arc::new(log),
+        },
+    })
+}
+
+fn egress_limits(limits: &Limits) -> EgressLimits {
+    EgressLimits {
+        max_requests: limits.requests,
+        max_in_flight: limits.in_flight.saturating_mul(2),
+        max_request_bytes: limits.request_bytes,
+        max_response_bytes: limits.response_bytes,
+        max_total_response_bytes: limits.total_response_bytes,
+    }
+}
+
+fn egress_fault(error: &EgressError) -> Fault {
+    Fault {
+        kind: FaultKind::Configuration,
+        code: "egress.denied".into(),
+        message: error.to_string(),
+        remedy: None,
+        setting: None,
+    }
+}
+
+/// Carries out a job and tells what it did. Progress can be watched meanwhile.
+///
+/// # Errors
+/// Only where the directory fails; everything else is in the report.
+pub async fn run(
+    job: &Job,
+    directory: &Arc<dyn Directory>,
+    egress: &Arc<Egress>,
+    progress: &Arc<Progress>,
+) -> Result<Report, DirectoryError> {
+    let started = Instant::now();
+    let connected = match connect(&job.plugin, &job.settings, egress).await {
+        Ok(connected) => connected,
+        Err(error) => return Ok(not_begun(job, error, started)),
+    };
+    let session = connected.session;
+    let connector = directory.connector(&job.connector).await?;
+    let begun = match begin(job, directory.as_ref(), connector).await? {
+        Ok(begun) => begun,
+        Err(fault) => return Ok(not_begun(job, ConnectError::Fault(fault), started)),
+    };
+    let mut running = Running {
+        job,
+        directory,
+        session,
+        progress,
+        run: begun.run,
+        cursor: begun.cursor,
+        note: None,
+        failures: Vec::new(),
+    };
+    let (end, resumed) = (running.carry_out().await?, begun.resumed);
+    let ended = running.finish(end).await?;
+    Ok(running.report(ended, resumed, started))
+}
+
+struct Begun {
+    run: Run,
+    cursor: Option<Cursor>,
+    resumed: bool,
+}
+
+/// Resumes the connector's unfinished run, or begins one of the kind that is due.
+async fn begin(
+    job: &Job,
+    directory: &dyn Directory,
+    connector: ConnectorKey,
+) -> Result<Result<Begun, Fault>, DirectoryError> {
+    let fingerprint = fingerprint(job);
+    let cursor = directory.cursor(connector).await?;
+    if let Some(run) = directory.unfinished(connector).await? {
+        let wanted = match job.mode {
+            WantedMode::Auto => true,
+            WantedMode::Full => run.mode == Mode::Snapshot,
+            WantedMode::Incremental => run.mode == Mode::Incremental,
+        };
+        if wanted && run.fingerprint == fingerprint {
+            return Ok(Ok(Begun {
+                run,
+                cursor,
+                resumed: true,
+            }));
+        }
+    }
+    let (mode, reason) = match due(job, cursor.as_ref(), &fingerprint) {
+        Ok(due) => due,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    let run = directory
+        .begin(NewRun {
+            connector,
+            mode,
+            reason: reason.into(),
+            plugin: job.plugin.description().id(),
+            fingerprint,
+        })
+        .await?;
+    Ok(Ok(Begun {
+        run,
+        cursor,
+        resumed: false,
+    }))
+}
+
+/// The kind of run that is due, and why.
+fn due(
+    job: &Job,
+    cursor: Option<&Cursor>,
+    fingerprint: &str,
+) -> Result<(Mode, &'static str), Fault> {
+    let usable = match cursor {
+        _ if !job.plugin.description().incremental => {
+            Err("the plugin can't read increments")
+        }
+        None => Err("no snapshot has succeeded yet"),
+        Some(cursor) if cursor.fingerprint != fingerprint => {
+            Err("settings, transform map, links or the plugin's checkpoints changed since the last snapshot")
+        }
+        Some(_) => Ok("the last run left a cursor"),
+    };
+    match (job.mode, usable) {
+        (WantedMode::Full, _) => Ok((Mode::Snapshot, "a snapshot was asked for")),
+        (WantedMode::Auto | WantedMode::Incremental, Ok(reason)) => Ok((Mode::Incremental, reason)),
+        (WantedMode::Auto, Err(reason)) => Ok((Mode::Snapshot, reason)),
+        (WantedMode::Incremental, Err(reason)) => Err(Fault {
+            kind: FaultKind::Permanent,
+            code: "run.no-cursor".into(),
+            message: format!("An incremental run is not possible: {reason}."),
+            remedy: Some("Run a snapshot first, or leave the choice to mode auto.".into()),
+            setting: None,
+        }),
+    }
+}
+
+/// Hash of everything that makes cursors, checkpoints and documents comparable.
+fn fingerprint(job: &Job) -> String {
+    let description = job.plugin.description();
+    let parts = serde_json::json!([
+        description.name,
+        description.checkpoint_version,
+        job.settings.plugin.values,
+        job.map,
+        job.links,
+    ]);
+    Sha256::digest(parts.to_string().as_bytes())
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// A run that has begun.
+struct Running<'a> {
+    job: &'a Job,
+    directory: &'a Arc<dyn Directory>,
+    session: Session,
+    progress: &'a Arc<Progress>,
+    run: Run,
+    cursor: Option<Cursor>,
+    note: Option<String>,
+    failures: Vec<Failure>,
+}
+
+/// How reading ended.
+enum End {
+    /// Every partition ended, or was given up.
+    Read,
+    /// The run can't go on.
+    Failed(Fault),
+}
+
+/// What is known of a run that has ended.
+struct Ended {
+    state: RunState,
+    fault: Option<Fault>,
+    tally: Tally,
+    removals: Option<Removals>,
+}
+
+impl Running<'_> {
+    /// Plans and reads, again as a snapshot where the cursor turns out to be of no use.
+    async fn carry_out(&mut self) -> Result<End, DirectoryError> {
+        let mut restarts = self.job.patience.restarts;
+        loop {
+            let request = RunRequest::new(
+                &self.job.settings.plugin,
+                &self.job.map,
+                &self.job.links,
+                self.run.mode,
+                self.cursor.as_ref(),
+            );
+            if !self.run.planned {
+                match self.plan(&request).await {
+                    Ok(opening) => self.keep_plan(opening).await?,
+                    Err(fault) if fault.kind == FaultKind::CursorExpired && restarts > 0 => {
+                        restarts -= 1;
+                        self.restart(&fault.message).await?;
+                        continue;
+                    }
+                    Err(fault) => return Ok(End::Failed(fault)),
+                }
+            }
+            let open = self.directory.open_partitions(self.run.key).await?;
+            match self.read(request, open).await? {
+                ReadEnd::Done { failures } => {
+                    self.failures = failures;
+                    return Ok(End::Read);
+                }
+                ReadEnd::Stop(fault) => return Ok(End::Failed(fault)),
+                ReadEnd::Snapshot(_) if restarts > 0 => {
+                    restarts -= 1;
+                    self.restart("the cursor was of no use any more").await?;
+                }
+                ReadEnd::Snapshot(fault) => return Ok(End::Failed(fault)),
+            }
+        }
+    }
+
+    async fn plan(&self, request: &RunRequest) -> Result<Opening, Fault> {
+        let mut tries = Tries::new(&self.job.patience);
+        loop {
+            let attempt = async {
+                let mut instance = self.job.plugin.open(Some(&self.session)).await?;
+                let opening = instance.plan(request).await;
+                self.progress.instance_memory(instance.peak_memory());
+                opening
+            };
+            let fault = match attempt.await {
+                Ok(opening) => return Ok(opening),
+                Err(error) => error.into_fault(),
+            };
+            match tries.after(&fault) {
+                Next::Again(wait) => {
+                    self.progress.reread();
+                    tokio::time::sleep(wait).await;
+                }
+                Next::Snapshot | Next::Stop | Next::GiveUp => return Err(fault),
+            }
+        }
+    }
+
+    async fn keep_plan(&mut self, opening: Opening) -> Result<(), DirectoryError> {
+        self.directory
+            .planned(
+                self.run.key,
+                &opening.partitions,
+                opening.drop_unreferenced_users,
+            )
+            .await?;
+        self.run.planned = true;
+        self.progress.expect(opening.expected);
+        self.note = opening.note;
+        Ok(())
+    }
+
+    async fn restart(&mut self, reason: &str) -> Result<(), DirectoryError> {
+        tracing::info!("the run begins anew as a snapshot: {reason}");
+        self.run = self
+            .directory
+            .restart(self.run.key, Mode::Snapshot, reason)
+            .await?;
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        request: RunRequest,
+        open: Vec<OpenPartition>,
+    ) -> Result<ReadEnd, DirectoryError> {
+        let reader = Reader {
+            plugin: self.job.plugin.clone(),
+            session: self.session.clone(),
+            directory: Arc::clone(self.directory),
+            progress: Arc::clone(self.progress),
+            patience: self.job.patience.clone(),
+            run: self.run.key,
+            request,
+        };
+        read::read_all(Arc::new(reader), open).await
+    }
+
+    /// Weighs the removals and ends the run.
+    async fn finish(&self, end: End) -> Result<Ended, DirectoryError> {
+        let (state, fault, removals) = match end {
+            End::Failed(fault) => (RunState::Failed, Some(fault), None),
+            End::Read if self.nothing_was_read() => {
+                let fault = self.failures.first().map(|failure| failure.fault.clone());
+                (RunState::Failed, fault, None)
+            }
+            End::Read => {
+                let assessment = self.directory.assess(self.run.key).await?;
+                let held = !self.job.allow_mass_change
+                    && guard::holds(&self.job.guard, &assessment.removals);
+                if held {
+                    (RunState::Held, None, Some(assessment.removals))
+                } else if self.failures.is_empty() && assessment.unavailable == 0 {
+                    (RunState::Processed, None, None)
+                } else {
+                    (RunState::Partial, None, None)
+                }
+            }
+        };
+        let tally = self
+            .directory
+            .finish(
+                self.run.key,
+                Finish {
+                    state,
+                    remove: matches!(state, RunState::Processed | RunState::Partial),
+                    // A group that can't be read must not keep the others from going on; a part of
+                    // the work that was given up must be read again.
+                    promote_cursor: matches!(state, RunState::Processed | RunState::Partial)
+                        && self.failures.is_empty(),
+                    report: serde_json::json!({
+                        "fault": fault,
+                        "failures": self.failures,
+                        "network": self.session.gateway.usage(),
+                    }),
+                },
+            )
+            .await?;
+        Ok(Ended {
+            state,
+            fault,
+            tally,
+            removals,
+        })
+    }
+
+    /// Whether partitions were given up and no page was stored.
+    fn nothing_was_read(&self) -> bool {
+        !self.failures.is_empty() && self.progress.read().pages == 0
+    }
+
+    fn report(&self, ended: Ended, resumed: bool, started: Instant) -> Report {
+        let reading = self.progress.read();
+        let network = self.session.gateway.usage();
+        let (log, log_dropped) = self.session.log.lines();
+        Report {
+            connector: self.job.connector.clone(),
+            plugin: self.run.plugin.clone(),
+            state: ended.state,
+            mode: self.run.mode,
+            reason: self.run.reason.clone(),
+            resumed,
+            note: self.note.clone(),
+            fault: ended.fault,
+            problems: Vec::new(),
+            tally: ended.tally,
+            failures: self.failures.clone(),
+            removals: ended.removals,
+            retries: reading.rereads + network.failed + network.throttled,
+            network,
+            peak_instance_memory: reading.peak_memory,
+            duration_ms: elapsed(started),
+            log,
+            log_dropped,
+        }
+    }
+}
+
+fn elapsed(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The report of a job that stored nothing and asked the source nothing.
+fn not_begun(job: &Job, error: ConnectError, started: Instant) -> Report {
+    let (fault, problems) = match error {
+        ConnectError::Problems(problems) => (None, problems),
+        ConnectError::Fault(fault) => (Some(fault), Vec::new()),
+    };
+    Report {
+        connector: job.connector.clone(),
+        plugin: job.plugin.description().id(),
+        state: RunState::Failed,
+        mode: match job.mode {
+            WantedMode::Incremental => Mode::Incremental,
+            WantedMode::Auto | WantedMode::Full => Mode::Snapshot,
+        },
+        reason: "not begun".into(),
+        resumed: false,
+        note: None,
+        fault,
+        problems,
+        tally: Tally::default(),
+        failures: Vec::new(),
+        removals: None,
+        network: Usage::default(),
+        retries: 0,
+        peak_instance_memory: 0,
+        duration_ms: elapsed(started),
+        log: Vec::new(),
+        log_dropped: 0,
+    }
+}

@@ -1,0 +1,153 @@
+//! What becomes of a fault: the policy, without any doing.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+use crate::contract::{Fault, FaultKind};
+use crate::limits::Patience;
+
+/// What to do after a fault.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Wait, then read the same page again.
+    Again(Duration),
+    /// The cursor is of no use: make the run a snapshot.
+    Snapshot,
+    /// Someone must act before anything can go on: end the run.
+    Stop,
+    /// Give this piece of work up, go on with the others.
+    GiveUp,
+}
+
+/// Counts the faults of one piece of work and decides by their kind.
+#[derive(Debug)]
+pub(super) struct Tries {
+    patience: Patience,
+    transient: ExponentialBackoff,
+    throttled: u32,
+}
+
+impl Tries {
+    pub(super) fn new(patience: &Patience) -> Self {
+        Self {
+            transient: backoff(patience),
+            patience: patience.clone(),
+            throttled: 0,
+        }
+    }
+
+    /// Something went well: the counts begin anew.
+    pub(super) fn succeeded(&mut self) {
+        self.transient = backoff(&self.patience);
+        self.throttled = 0;
+    }
+
+    pub(super) fn after(&mut self, fault: &Fault) -> Next {
+        let longest = Duration::from_millis(self.patience.longest_wait_ms);
+        match fault.kind {
+            FaultKind::Configuration | FaultKind::Authentication => Next::Stop,
+            FaultKind::Permission | FaultKind::Protocol | FaultKind::Permanent => Next::GiveUp,
+            FaultKind::CursorExpired => Next::Snapshot,
+            FaultKind::Transient => match self.transient.next() {
+                Some(wait) => Next::Again(wait),
+                None => Next::GiveUp,
+            },
+            FaultKind::Throttled(wait) => {
+                self.throttled += 1;
+                if self.throttled > self.patience.throttled_retries {
+                    return Next::GiveUp;
+                }
+                let wait = match wait {
+                    Some(ms) => Duration::from_millis(ms),
+                    None => Duration::from_millis(self.patience.transient_wait_ms)
+                        .saturating_mul(1 << self.throttled.min(6)),
+                };
+                Next::Again(wait.min(longest))
+            }
+        }
+    }
+}
+
+fn backoff(patience: &Patience) -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(patience.transient_wait_ms))
+        .with_max_delay(Duration::from_millis(patience.longest_wait_ms))
+        .with_max_times(patience.transient_retries as usize)
+        .with_jitter()
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(kind: FaultKind) -> Fault {
+        Fault {
+            kind,
+            code: "test.fault".into(),
+            message: "a fault".into(),
+            remedy: None,
+            setting: None,
+        }
+    }
+
+    #[test]
+    fn a_transient_fault_is_tried_again_a_bounded_number_of_times() {
+        let mut tries = Tries::new(&Patience::default());
+        for _ in 0..Patience::default().transient_retries {
+            assert!(matches!(
+                tries.after(&fault(FaultKind::Transient)),
+                Next::Again(_)
+            ));
+        }
+        assert_eq!(tries.after(&fault(FaultKind::Transient)), Next::GiveUp);
+    }
+
+    #[test]
+    fn success_renews_patience() {
+        let mut tries = Tries::new(&Patience {
+            transient_retries: 1,
+            ..Patience::default()
+        });
+        assert!(matches!(
+            tries.after(&fault(FaultKind::Transient)),
+            Next::Again(_)
+        ));
+        tries.succeeded();
+        assert!(matches!(
+            tries.after(&fault(FaultKind::Transient)),
+            Next::Again(_)
+        ));
+    }
+
+    #[test]
+    fn throttling_waits_as_long_as_told_but_never_longer_than_the_longest_wait() {
+        let mut tries = Tries::new(&Patience::default());
+        assert_eq!(
+            tries.after(&fault(FaultKind::Throttled(Some(2_500)))),
+            Next::Again(Duration::from_millis(2_500))
+        );
+        assert_eq!(
+            tries.after(&fault(FaultKind::Throttled(Some(u64::MAX)))),
+            Next::Again(Duration::from_millis(Patience::default().longest_wait_ms))
+        );
+    }
+
+    #[test]
+    fn endless_throttling_ends() {
+        let mut tries = Tries::new(&Patience::default());
+        let waits = (0..1000)
+            .take_while(|_| tries.after(&fault(FaultKind::Throttled(None))) != Next::GiveUp)
+            .count();
+        assert_eq!(waits, Patience::default().throttled_retries as usize);
+    }
+
+    #[test]
+    fn only_an_administrator_can_mend_settings_and_credentials() {
+        let mut tries = Tries::new(&Patience::default());
+        assert_eq!(tries.after(&fault(FaultKind::Configuration)), Next::Stop);
+        assert_eq!(tries.after(&fault(FaultKind::Authentication)), Next::Stop);
+        assert_eq!(tries.after(&fault(FaultKind::Permission)), Next::GiveUp);
+    }
+}

@@ -1,0 +1,285 @@
+//! Reading partitions: many at once, stage by stage, each page by page.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::patience::{Next, Tries};
+use super::progress::Progress;
+use super::report::Failure;
+use crate::contract::{Fault, FaultKind};
+use crate::directory::{
+    Committed, Directory, DirectoryError, OpenPartition, PageCommit, Partition, RunKey,
+};
+use crate::limits::Patience;
+use crate::plugin::{CallError, Instance, Plugin, RunRequest, Session};
+
+/// What all partitions of a run need.
+pub(super) struct Reader {
+    pub(super) plugin: Plugin,
+    pub(super) session: Session,
+    pub(super) directory: Arc<dyn Directory>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) patience: Patience,
+    pub(super) run: RunKey,
+    pub(super) request: RunRequest,
+}
+
+/// How reading ended.
+pub(super) enum ReadEnd {
+    /// Every partition of every stage ended; or some of a stage were given up, and later stages were not begun.
+    Done { failures: Vec<Failure> },
+    /// The run must begin anew as a snapshot.
+    Snapshot(Fault),
+    /// The run can't go on.
+    Stop(Fault),
+}
+
+/// How one partition ended.
+enum PartitionEnd {
+    Done,
+    GivenUp(Failure),
+    Snapshot(Fault),
+    Stop(Fault),
+}
+
+/// Partitions that wait for their turn, by stage.
+#[derive(Default)]
+struct Waiting(BTreeMap<u8, VecDeque<OpenPartition>>);
+
+impl Waiting {
+    fn push(&mut self, open: OpenPartition) {
+        self.0
+            .entry(open.partition.stage)
+            .or_default()
+            .push_back(open);
+    }
+
+    fn lowest_stage(&mut self) -> Option<u8> {
+        self.0.retain(|_, queue| !queue.is_empty());
+        self.0.keys().next().copied()
+    }
+
+    fn pop(&mut self, stage: u8) -> Option<OpenPartition> {
+        self.0.get_mut(&stage)?.pop_front()
+    }
+}
+
+/// Reads all open partitions and those that they bring to light.
+///
+/// When it returns, nothing of this run is under way any more.
+pub(super) async fn read_all(
+    reader: Arc<Reader>,
+    open: Vec<OpenPartition>,
+) -> Result<ReadEnd, DirectoryError> {
+    reader.progress.partitions(open.len());
+    let mut waiting = Waiting::default();
+    open.into_iter().for_each(|open| waiting.push(open));
+    let in_flight = reader.plugin.engine().limits().in_flight.max(1);
+    let mut failures = Vec::new();
+    while let Some(stage) = waiting.lowest_stage() {
+        let (found, mut news) = mpsc::unbounded_channel::<Vec<Partition>>();
+        let mut tasks = JoinSet::new();
+        loop {
+            while tasks.len() < in_flight
+                && let Some(open) = waiting.pop(stage)
+            {
+                tasks.spawn(Arc::clone(&reader).partition(open, found.clone()));
+            }
+            if tasks.is_empty() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                Some(partitions) = news.recv() => reader.enqueue(partitions, &mut waiting),
+                Some(ended) = tasks.join_next() => {
+                    // What it found was sent before it ended.
+                    while let Ok(partitions) = news.try_recv() {
+                        reader.enqueue(partitions, &mut waiting);
+                    }
+                    let end = match ended {
+                        Ok(end) => end?,
+                        Err(error) => PartitionEnd::GivenUp(broken(&error)),
+                    };
+                    match end {
+                        PartitionEnd::Done => reader.progress.partition_ended(),
+                        PartitionEnd::GivenUp(failure) => failures.push(failure),
+                        PartitionEnd::Snapshot(fault) => {
+                            tasks.shutdown().await;
+                            return Ok(ReadEnd::Snapshot(fault));
+                        }
+                        PartitionEnd::Stop(fault) => {
+                            tasks.shutdown().await;
+                            return Ok(ReadEnd::Stop(fault));
+                        }
+                    }
+                }
+            }
+        }
+        if !failures.is_empty() {
+            break;
+        }
+    }
+    Ok(ReadEnd::Done { failures })
+}
+
+/// A partition whose task panicked: a mistake of the host's, which must not take the run with it.
+fn broken(error: &tokio::task::JoinError) -> Failure {
+    Failure {
+        partition: "unknown".into(),
+        fault: Fault {
+            kind: FaultKind::Permanent,
+            code: "host.panic".into(),
+            message: format!("the host broke down while it read a partition: {error}"),
+            remedy: Some("Report it to the host's developers.".into()),
+            setting: None,
+        },
+    }
+}
+
+impl Reader {
+    fn enqueue(&self, partitions: Vec<Partition>, waiting: &mut Waiting) {
+        self.progress.partitions(partitions.len());
+        for partition in partitions {
+            waiting.push(OpenPartition {
+                partition,
+                checkpoint: None,
+            });
+        }
+    }
+
+    async fn partition(
+        self: Arc<Self>,
+        open: OpenPartition,
+        found: mpsc::UnboundedSender<Vec<Partition>>,
+    ) -> Result<PartitionEnd, DirectoryError> {
+        let partition = open.partition;
+        let mut checkpoint = open.checkpoint;
+        let mut tries = Tries::new(&self.patience);
+        let mut instance: Option<Instance> = None;
+        let mut unstored: Option<PageCommit> = None;
+        let mut pages = 0_u64;
+        loop {
+            if let Some(last) = unstored.take_if(|page| page.checkpoint.is_none()) {
+                let ended = self.store(Some(last), &found).await?;
+                return Ok(ended.unwrap_or(PartitionEnd::Done));
+            }
+            // The page before is stored while the next one is fetched.
+            let (read, stored) = tokio::join!(
+                self.page(&partition, checkpoint.as_deref(), &mut instance),
+                self.store(unstored.take(), &found),
+            );
+            if let Some(end) = stored? {
+                return Ok(end);
+            }
+            match read {
+                Ok(page) => {
+                    tries.succeeded();
+                    pages += 1;
+                    if let Some(fault) = self.too_much(pages) {
+                        return Ok(given_up(&partition, fault));
+                    }
+                    checkpoint.clone_from(&page.checkpoint);
+                    unstored = Some(page);
+                }
+                Err(error) => {
+                    let fault = error.into_fault();
+                    match tries.after(&fault) {
+                        Next::Again(wait) => {
+                            tracing::debug!("{}: again in {wait:?}: {fault}", partition.title);
+                            self.progress.reread();
+                            // Its place in the pool is for others while it waits.
+                            instance = None;
+                            tokio::time::sleep(wait).await;
+                        }
+                        Next::Snapshot => return Ok(PartitionEnd::Snapshot(fault)),
+                        Next::Stop => return Ok(PartitionEnd::Stop(fault)),
+                        Next::GiveUp => return Ok(given_up(&partition, fault)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the page after `checkpoint`, in the instance at hand or a new one.
+    async fn page(
+        &self,
+        partition: &Partition,
+        checkpoint: Option<&str>,
+        slot: &mut Option<Instance>,
+    ) -> Result<PageCommit, CallError> {
+        let mut instance = match slot.take() {
+            Some(instance) => instance,
+            None => self.plugin.open(Some(&self.session)).await?,
+        };
+        let read = instance.read(&self.request, partition, checkpoint).await;
+        self.progress.instance_memory(instance.peak_memory());
+        // After anything but an answer the instance is of no use any more.
+        if matches!(read, Ok(_) | Err(CallError::Fault(_))) {
+            *slot = Some(instance);
+        }
+        read
+    }
+
+    /// Stores a page and hands on the partitions that it brought to light.
+    async fn store(
+        &self,
+        page: Option<PageCommit>,
+        found: &mpsc::UnboundedSender<Vec<Partition>>,
+    ) -> Result<Option<PartitionEnd>, DirectoryError> {
+        let Some(page) = page else { return Ok(None) };
+        self.progress.page(&page.changes);
+        let Committed {
+            partitions,
+            needs_snapshot,
+        } = self.directory.commit(self.run, page).await?;
+        if needs_snapshot {
+            return Ok(Some(PartitionEnd::Snapshot(Fault {
+                kind: FaultKind::CursorExpired,
+                code: "run.unknown-interval".into(),
+                message: "a user came back whose memberships of the time between are unknown"
+                    .into(),
+                remedy: None,
+                setting: None,
+            })));
+        }
+        if !partitions.is_empty() {
+            // The receiver is gone only when the whole run ends.
+            let _ = found.send(partitions);
+        }
+        Ok(None)
+    }
+
+    fn too_much(&self, pages: u64) -> Option<Fault> {
+        let limits = self.plugin.engine().limits();
+        let (code, message) = if pages > limits.pages {
+            (
+                "plugin.page-limit",
+                format!("a partition has more than {} pages", limits.pages),
+            )
+        } else if self.progress.known_partitions() > limits.partitions {
+            (
+                "plugin.partition-limit",
+                format!("a run has more than {} partitions", limits.partitions),
+            )
+        } else {
+            return None;
+        };
+        Some(Fault {
+            kind: FaultKind::Permanent,
+            code: code.into(),
+            message,
+            remedy: Some("Raise the limit, or report it to the plugin's author.".into()),
+            setting: None,
+        })
+    }
+}
+
+fn given_up(partition: &Partition, fault: Fault) -> PartitionEnd {
+    PartitionEnd::GivenUp(Failure {
+        partition: partition.title.clone(),
+        fault,
+    })
+}

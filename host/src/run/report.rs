@@ -1,0 +1,106 @@
+//! What a run did, for people and for pipelines.
+
+use serde::Serialize;
+
+use crate::contract::{Fault, FaultKind, Problem};
+use crate::directory::{Mode, Removals, RunState, Tally};
+use crate::egress::Usage;
+use crate::plugin::LogLine;
+
+/// The report of a run. As JSON it is a stable format: fields are added, never changed.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Name of the connector.
+    pub connector: String,
+    /// `name@version` of the plugin.
+    pub plugin: String,
+    /// How it ended.
+    pub state: RunState,
+    /// Its kind.
+    pub mode: Mode,
+    /// Why it is of this kind.
+    pub reason: String,
+    /// Whether it went on from where an earlier process had stopped.
+    pub resumed: bool,
+    /// The plugin's strategy and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+    /// Mistakes in the settings or the transform map.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+    /// Counts by stream, and groups whose members could not be read.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// Parts of the work that were given up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failure>,
+    /// In a held run: what it would remove.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removals: Option<Removals>,
+    /// Use of the network.
+    pub network: Usage,
+    /// Requests that failed or were throttled, and pages that were read again.
+    pub retries: u64,
+    /// Most linear memory that one instance had, in bytes.
+    pub peak_instance_memory: usize,
+    /// Milliseconds from beginning to end, of this process.
+    pub duration_ms: u64,
+    /// Messages of the plugin.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogLine>,
+    /// Messages beyond those kept.
+    pub log_dropped: u64,
+}
+
+/// A partition that was given up.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// Its title.
+    pub partition: String,
+    /// Why.
+    pub fault: Fault,
+}
+
+/// Exit code: everything was read and stored.
+pub const EXIT_PROCESSED: u8 = 0;
+/// Exit code: anything that has no code of its own.
+pub const EXIT_FAILED: u8 = 1;
+/// Exit code: settings, credentials or permissions are wrong.
+pub const EXIT_CONFIGURATION: u8 = 2;
+/// Exit code: processed in part.
+pub const EXIT_PARTIAL: u8 = 3;
+/// Exit code: held by the mass-change guard.
+pub const EXIT_HELD: u8 = 4;
+
+impl Report {
+    /// The exit code of a command that made this run.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self.state {
+            RunState::Processed => EXIT_PROCESSED,
+            RunState::Partial => EXIT_PARTIAL,
+            RunState::Held => EXIT_HELD,
+            RunState::Failed | RunState::Processing => match &self.fault {
+                _ if !self.problems.is_empty() => EXIT_CONFIGURATION,
+                Some(fault) => exit_code_of(fault),
+                None => EXIT_FAILED,
+            },
+        }
+    }
+}
+
+/// The exit code of a command that ended with a fault.
+#[must_use]
+pub fn exit_code_of(fault: &Fault) -> u8 {
+    match fault.kind {
+        FaultKind::Configuration | FaultKind::Authentication | FaultKind::Permission => {
+            EXIT_CONFIGURATION
+        }
+        _ => EXIT_FAILED,
+    }
+}

@@ -1,0 +1,313 @@
+//! What changed: the pages of `groups/delta` and `users/delta`, in a run of their own and at the
+//! end of a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::contract::{
+    Change, CursorPart, Expectation, Fault, FaultKind, Joined, Left, Member, MemberKind, Object,
+    Opening, Page, Removal, RemovedUser, Retention,
+};
+use crate::graph::walk::{Walk, check_link};
+use crate::graph::{Area, Client, Failure, malformed};
+use crate::lookup;
+use crate::model::{Group, Listing, User, member_kind};
+use crate::run::{Run, page};
+use crate::snapshot::{area, mark, without_id};
+use crate::state::{Mark, Of, READ, Work};
+
+/// Two partitions, from where the last run ended. Costs no request.
+pub(crate) fn plan(run: &Run<'_>, cursor: &[CursorPart]) -> Result<Opening, Fault> {
+    let mut partitions = Vec::new();
+    let made_with = run.made_with();
+    for of in [Of::Groups, Of::Users] {
+        let part = cursor.iter().find(|part| part.key == of.key());
+        let Some(mark) =
+            part.and_then(|part| serde_json::from_slice::<Mark>(part.value.as_bytes()).ok())
+        else {
+            return Err(expired(
+                "cursor.missing",
+                format!(
+                    "The cursor has no place from which changes to {} go on.",
+                    of.key()
+                ),
+            ));
+        };
+        if mark.made_with != made_with {
+            return Err(expired(
+                "cursor.changed",
+                "Settings, links or the transform map were changed since the last run, so what did not change in the directory must be mapped again too.".to_owned(),
+            ));
+        }
+        if check_link(&mark.link, &run.settings.graph).is_err() {
+            return Err(expired(
+                "cursor.foreign",
+                "The cursor belongs to another Graph endpoint.".to_owned(),
+            ));
+        }
+        let title = format!("changes to {}", of.key());
+        partitions.push(
+            Work::Changes {
+                of,
+                link: mark.link,
+            }
+            .partition(format!("changes/{}", of.key()), READ, title)?,
+        );
+    }
+    Ok(Opening {
+        partitions,
+        expected: Expectation {
+            users: None,
+            groups: None,
+            members: None,
+        },
+        unreferenced_users: if run.settings.scope.is_all() {
+            Retention::Keep
+        } else {
+            Retention::Drop
+        },
+        note: Some("What changed since the last run is read.".to_owned()),
+    })
+}
+
+fn expired(code: &str, message: String) -> Fault {
+    Fault::new(FaultKind::CursorExpired, code, message)
+}
+
+/// A page of changes.
+pub(crate) fn read(
+    run: &Run<'_>,
+    client: &mut Client<'_>,
+    of: Of,
+    start: &str,
+    checkpoint: Option<&str>,
+) -> Result<Page, Fault> {
+    let mut walk = checkpoint.map_or_else(|| Ok(Walk::new(None)), Walk::resume)?;
+    let link = walk.next().unwrap_or(start).to_owned();
+    check_link(&link, &run.settings.graph)?;
+    let mut out = page();
+    let response = match client.get(&link, 1) {
+        Ok(response) => response,
+        Err(Failure::Graph(error)) if error.token_expired() => {
+            return Err(expired(
+                &error.fault_code(),
+                format!(
+                    "Microsoft Graph does not know the delta token any more; it keeps them for seven days ({}).",
+                    error.told()
+                ),
+            ));
+        }
+        Err(Failure::Graph(error)) if error.page_expired() => {
+            if link == start {
+                return Err(expired(
+                    &error.fault_code(),
+                    format!("The delta token is too old ({}).", error.told()),
+                ));
+            }
+            walk.restart()?;
+            out.checkpoint = Some(walk.checkpoint()?);
+            return Ok(out);
+        }
+        Err(failure) => return Err(client.fault(failure, area(of))),
+    };
+    let (next, delta) = match of {
+        Of::Groups => {
+            let listing: Listing<Group<'_>> = serde_json::from_slice(&response.body)
+                .map_err(|error| malformed(Area::Groups, &error))?;
+            groups(run, client, &listing.value, &mut out)?;
+            (listing.next, listing.delta)
+        }
+        Of::Users => {
+            let listing: Listing<User<'_>> = serde_json::from_slice(&response.body)
+                .map_err(|error| malformed(Area::Users, &error))?;
+            users(run, client, &listing.value, &mut out)?;
+            (listing.next, listing.delta)
+        }
+    };
+    match (next, delta) {
+        (Some(next), None) => {
+            walk.advance(&link, &next, &run.settings.graph)?;
+            out.checkpoint = Some(walk.checkpoint()?);
+        }
+        (None, Some(delta)) => {
+            check_link(&delta, &run.settings.graph)?;
+            out.cursor.push(mark(run, of, delta)?);
+        }
+        (next, _) => {
+            let which = if next.is_some() {
+                "both a next and a delta link"
+            } else {
+                "neither a next nor a delta link"
+            };
+            return Err(Fault::protocol(
+                "graph.links",
+                format!(
+                    "A page of changes to {} has {which}, so it is not known whether more follows.",
+                    of.key()
+                ),
+            ));
+        }
+    }
+    Ok(out)
+}
+
+fn groups(
+    run: &Run<'_>,
+    client: &mut Client<'_>,
+    entries: &[Group<'_>],
+    out: &mut Page,
+) -> Result<(), Fault> {
+    let mut stubs = BTreeSet::new();
+    for entry in entries {
+        let id = entry.id.filled().ok_or_else(|| without_id(Area::Groups))?;
+        if entry.removed.is_none() && entry.is_stub() && run.wants(id) {
+            stubs.insert(id);
+        }
+    }
+    let whole = lookup::groups(run, client, &stubs)?;
+    let mut newcomers = newcomers(run, client, entries)?;
+    for entry in entries {
+        let id = entry.id.get().unwrap_or_default();
+        if !run.wants(id) {
+            continue;
+        }
+        if entry.removed.is_some() {
+            out.changes.push(Change::GroupRemoved(id.to_owned()));
+            continue;
+        }
+        if entry.is_stub() {
+            // Gone by now: its removal is on its way.
+            let Some(object) = whole.get(id) else {
+                continue;
+            };
+            out.changes.push(Change::Group(object.clone()));
+        } else {
+            out.changes.push(Change::Group(run.group(entry)));
+        }
+        slice(entry, id, &mut newcomers, out)?;
+    }
+    Ok(())
+}
+
+/// Details of the users who join in this page. With all groups in sync every user is known
+/// already, or comes with the changes to users; with some groups only their members are kept.
+fn newcomers(
+    run: &Run<'_>,
+    client: &mut Client<'_>,
+    entries: &[Group<'_>],
+) -> Result<BTreeMap<String, Object>, Fault> {
+    if run.settings.scope.is_all() {
+        return Ok(BTreeMap::new());
+    }
+    let mut ids = BTreeSet::new();
+    for entry in entries
+        .iter()
+        .filter(|entry| entry.removed.is_none() && entry.id.get().is_some_and(|id| run.wants(id)))
+    {
+        for member in entry
+            .members
+            .iter()
+            .filter(|member| member.removed.is_none())
+        {
+            if member_kind(&member.odata_type) == Some(MemberKind::User) {
+                ids.extend(member.id.filled());
+            }
+        }
+    }
+    lookup::users(run, client, &ids)
+}
+
+/// One slice of a group's members, in the order in which it came. Whatever the reason says, a
+/// removal here ends the membership; the user's own fate is told by the changes to users.
+fn slice(
+    entry: &Group<'_>,
+    group: &str,
+    newcomers: &mut BTreeMap<String, Object>,
+    out: &mut Page,
+) -> Result<(), Fault> {
+    let mut joined = Vec::new();
+    let mut left = Vec::new();
+    for member in &entry.members {
+        let id = member
+            .id
+            .filled()
+            .ok_or_else(|| without_id(Area::Members))?;
+        let Some(kind) = member_kind(&member.odata_type) else {
+            continue;
+        };
+        if member.removed.is_some() {
+            flush_joined(group, &mut joined, out);
+            left.push(id.to_owned());
+        } else {
+            flush_left(group, &mut left, out);
+            if let Some(object) = newcomers.remove(id) {
+                out.changes.push(Change::User(object));
+            }
+            joined.push(Member {
+                id: id.to_owned(),
+                kind,
+            });
+        }
+    }
+    flush_joined(group, &mut joined, out);
+    flush_left(group, &mut left, out);
+    Ok(())
+}
+
+fn flush_joined(group: &str, members: &mut Vec<Member>, out: &mut Page) {
+    if !members.is_empty() {
+        let members = std::mem::take(members);
+        out.changes.push(Change::MembersAdded(Joined {
+            group: group.to_owned(),
+            members,
+        }));
+    }
+}
+
+fn flush_left(group: &str, members: &mut Vec<String>, out: &mut Page) {
+    if !members.is_empty() {
+        let members = std::mem::take(members);
+        out.changes.push(Change::MembersRemoved(Left {
+            group: group.to_owned(),
+            members,
+        }));
+    }
+}
+
+fn users(
+    run: &Run<'_>,
+    client: &mut Client<'_>,
+    entries: &[User<'_>],
+    out: &mut Page,
+) -> Result<(), Fault> {
+    let mut stubs = BTreeSet::new();
+    for entry in entries {
+        let id = entry.id.filled().ok_or_else(|| without_id(Area::Users))?;
+        if entry.removed.is_none() && entry.is_stub() {
+            stubs.insert(id);
+        }
+    }
+    let whole = lookup::users(run, client, &stubs)?;
+    for entry in entries {
+        let id = entry.id.get().unwrap_or_default();
+        if let Some(removed) = &entry.removed {
+            let removal = if removed.soft {
+                Removal::Soft
+            } else {
+                Removal::Hard
+            };
+            out.changes.push(Change::UserRemoved(RemovedUser {
+                id: id.to_owned(),
+                removal,
+            }));
+        } else if !entry.is_stub() {
+            out.changes.push(Change::User(run.user(entry)));
+        } else if let Some(object) = whole.get(id) {
+            out.changes.push(Change::User(object.clone()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "delta_tests.rs"]
+mod tests;

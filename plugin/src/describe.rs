@@ -1,0 +1,115 @@
+//! What the plugin says of itself.
+
+use crate::contract::{Description, Permission};
+use crate::{model, settings, state, transform};
+
+/// Static facts.
+pub(crate) fn describe() -> Description {
+    Description {
+        name: env!("CARGO_PKG_NAME").to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        vendor: "Microsoft".to_owned(),
+        product: "Microsoft Entra ID".to_owned(),
+        summary:
+            "Keeps a copy of the users, groups and memberships of a Microsoft Entra ID tenant. \
+                  The first run reads everything, later ones what changed."
+                .to_owned(),
+        category: "Assets (User Groups)".to_owned(),
+        asset_types: vec!["User".to_owned(), "User group".to_owned()],
+        finding_types: Vec::new(),
+        supported_versions: vec!["Microsoft Graph v1.0".to_owned()],
+        integration_method: "API (pull)".to_owned(),
+        direction: "Inbound".to_owned(),
+        incremental: true,
+        unsupported: UNSUPPORTED.map(str::to_owned).to_vec(),
+        settings: settings::catalogue(),
+        permissions: permissions(),
+        hosts: settings::hosts(),
+        source_model: model::source_model(),
+        target_model: model::target_model(),
+        maps: transform::maps::all(),
+        checkpoint_version: state::VERSION,
+    }
+}
+
+const UNSUPPORTED: [&str; 6] = [
+    "Dynamic distribution groups: Microsoft Graph does not list them.",
+    "Service principals as members: Microsoft Graph lists them in some answers and not in others, so they are left out of all.",
+    "With configured groups: groups nested in these are kept as members, and their own members are not read unless they are configured too.",
+    "Administrative units, owners of groups, licences and extension properties.",
+    "Azure AD B2C and external tenants: Microsoft Graph has no change tracking there.",
+    "Writing to the directory.",
+];
+
+fn permissions() -> Vec<Permission> {
+    let permission = |name: &str, required, reason: &str| Permission {
+        name: name.to_owned(),
+        reason: reason.to_owned(),
+        required,
+    };
+    vec![
+        permission(
+            "GroupMember.Read.All",
+            true,
+            "Reads groups, their members and changes to both. Without it nothing can be synced.",
+        ),
+        permission(
+            "User.Read.All",
+            true,
+            "Reads users and changes to them. User.ReadBasic.All is not enough: it shows neither address, country nor job title, and no changes.",
+        ),
+        permission(
+            "Member.Read.Hidden",
+            false,
+            "Reads members of groups with hidden membership. Without it these groups' members are kept as they are known, and runs that meet such a group are partial.",
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transform::problems;
+
+    #[test]
+    fn the_ready_made_maps_have_no_problem() {
+        for map in describe().maps {
+            assert_eq!(problems(&map), [], "{}", map.name);
+        }
+    }
+
+    #[test]
+    fn hosts_are_names_and_cover_every_cloud() {
+        let hosts = describe().hosts;
+        assert_eq!(
+            hosts,
+            [
+                "login.microsoftonline.com",
+                "graph.microsoft.com",
+                "login.microsoftonline.us",
+                "graph.microsoft.us",
+                "dod-graph.microsoft.us",
+                "login.partner.microsoftonline.cn",
+                "microsoftgraph.chinacloudapi.cn",
+                "login.chinacloudapi.cn",
+            ]
+        );
+    }
+
+    #[test]
+    fn no_permission_of_another_api_is_asked_for() {
+        let names: Vec<String> = describe()
+            .permissions
+            .into_iter()
+            .map(|permission| permission.name)
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "GroupMember.Read.All",
+                "User.Read.All",
+                "Member.Read.Hidden"
+            ]
+        );
+    }
+}

@@ -1,0 +1,639 @@
+//! Graph's objects, as far as they are read, and the source model that maps see.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::contract::{DataModel, Field as ModelField, MemberKind};
+
+/// A property that should be a text.
+///
+/// One odd object must not stop a page of a thousand: a whole number or a flag becomes its
+/// text, and anything else counts as absent. Borrowed from the page wherever it has no escapes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Text<'a>(Option<Cow<'a, str>>);
+
+impl<'a> Text<'a> {
+    pub(crate) fn borrowed(text: Option<&'a str>) -> Self {
+        Self(text.map(Cow::Borrowed))
+    }
+
+    pub(crate) fn get(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// The text, unless it is blank.
+    pub(crate) fn filled(&self) -> Option<&str> {
+        self.get().filter(|text| !text.trim().is_empty())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Text(Some(Cow::Borrowed(text))))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Text(Some(Cow::Owned(text.to_owned()))))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Text(None))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Text(Some(Cow::Owned(value.to_string()))))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Text(Some(Cow::Owned(value.to_string()))))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Text(Some(Cow::Owned(value.to_string()))))
+    }
+
+    fn visit_f64<E>(self, _value: f64) -> Result<Self::Value, E> {
+        Ok(Text(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Text(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Text(None))
+    }
+}
+
+/// `@removed` of a delta entry; any content of it, even an odd one, means that the object is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Removed {
+    /// Restorable: it went to the deleted items.
+    pub(crate) soft: bool,
+}
+
+impl<'de> Deserialize<'de> for Removed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Reason<'a> {
+            #[serde(borrow, default)]
+            reason: Text<'a>,
+        }
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let reason = serde_json::from_slice::<Reason<'_>>(raw.get().as_bytes()).ok();
+        let soft = reason
+            .as_ref()
+            .and_then(|reason| reason.reason.get())
+            .is_some_and(|reason| reason.eq_ignore_ascii_case("changed"));
+        Ok(Self { soft })
+    }
+}
+
+/// A user, out of a listing, a delta, a list of members or a lookup. Other members than users
+/// come in this shape too, with an id and a type.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct User<'a> {
+    #[serde(borrow, default)]
+    pub(crate) id: Text<'a>,
+    #[serde(borrow, default, rename = "@odata.type")]
+    pub(crate) odata_type: Text<'a>,
+    #[serde(default, rename = "@removed")]
+    pub(crate) removed: Option<Removed>,
+    #[serde(borrow, default)]
+    pub(crate) display_name: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) given_name: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) surname: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) mail: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) user_principal_name: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) street_address: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) country: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) job_title: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) preferred_language: Text<'a>,
+}
+
+impl User<'_> {
+    /// Every user has both of these; an entry of a delta that lacks one is only a hint that
+    /// something happened.
+    pub(crate) fn is_stub(&self) -> bool {
+        self.display_name.filled().is_none() || self.user_principal_name.filled().is_none()
+    }
+
+    /// What to show and to search.
+    pub(crate) fn label(&self) -> &str {
+        [
+            &self.display_name,
+            &self.user_principal_name,
+            &self.mail,
+            &self.id,
+        ]
+        .into_iter()
+        .find_map(Text::filled)
+        .unwrap_or_default()
+    }
+}
+
+/// A group, out of a listing, a delta or a lookup.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Group<'a> {
+    #[serde(borrow, default)]
+    pub(crate) id: Text<'a>,
+    #[serde(default, rename = "@removed")]
+    pub(crate) removed: Option<Removed>,
+    #[serde(borrow, default)]
+    pub(crate) display_name: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) classification: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) unique_name: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) description: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) mail: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) visibility: Text<'a>,
+    /// Absent where the group has no members or none of them changed.
+    #[serde(borrow, default, rename = "members@delta")]
+    pub(crate) members: Vec<Member<'a>>,
+}
+
+impl Group<'_> {
+    pub(crate) fn is_stub(&self) -> bool {
+        self.display_name.filled().is_none()
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        [&self.display_name, &self.mail, &self.id]
+            .into_iter()
+            .find_map(Text::filled)
+            .unwrap_or_default()
+    }
+
+    /// Members of such a group show only to who holds `Member.Read.Hidden`. Microsoft spells
+    /// the value in two ways.
+    pub(crate) fn hides_members(&self) -> bool {
+        self.visibility
+            .get()
+            .is_some_and(|visibility| visibility.eq_ignore_ascii_case("HiddenMembership"))
+    }
+}
+
+/// A page of a listing or of changes. Without `value`, or where it is no list, it is none.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Listing<T> {
+    pub(crate) value: Vec<T>,
+    #[serde(default, rename = "@odata.nextLink")]
+    pub(crate) next: Option<String>,
+    #[serde(default, rename = "@odata.deltaLink")]
+    pub(crate) delta: Option<String>,
+}
+
+/// A member by id.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Member<'a> {
+    #[serde(borrow, default)]
+    pub(crate) id: Text<'a>,
+    #[serde(borrow, default, rename = "@odata.type")]
+    pub(crate) odata_type: Text<'a>,
+    #[serde(default, rename = "@removed")]
+    pub(crate) removed: Option<Removed>,
+}
+
+/// What kind of object this type is; `None` for service principals, which v1.0 listings of
+/// members never show and delta does: kept in neither, the two agree.
+pub(crate) fn member_kind(odata_type: &Text<'_>) -> Option<MemberKind> {
+    let name = odata_type.get().unwrap_or_default();
+    let name = name.rsplit('.').next().unwrap_or_default();
+    Some(match name.to_ascii_lowercase().as_str() {
+        "user" => MemberKind::User,
+        "group" => MemberKind::Group,
+        "device" => MemberKind::Device,
+        "orgcontact" => MemberKind::Contact,
+        "serviceprincipal" => return None,
+        _ => MemberKind::Other,
+    })
+}
+
+/// Name of the source model.
+pub(crate) const SOURCE_MODEL: &str = "Identity Provider group";
+/// Name of the target model.
+pub(crate) const TARGET_MODEL: &str = "Qualys Group";
+/// Where the documents of a user's groups go.
+pub(crate) const GROUPS_PATH: &str = "groupInfo";
+
+/// Which document a field belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    User,
+    Group,
+}
+
+/// A field of the source model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    Id,
+    DisplayName,
+    GivenName,
+    Surname,
+    Mail,
+    UserPrincipalName,
+    StreetAddress,
+    Country,
+    JobTitle,
+    PreferredLanguage,
+    FirstName,
+    LastName,
+    EventType,
+    Notification,
+    DefaultCountry,
+    GroupId,
+    PlatformGroups,
+    Classification,
+    GroupDisplayName,
+    GroupUniqueName,
+    GroupDescription,
+    GroupMail,
+}
+
+/// What there is to know about a field of the source model.
+pub(crate) struct FieldFacts {
+    pub(crate) field: Field,
+    pub(crate) path: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) side: Side,
+    /// Graph's property that it is read from, empty where it isn't.
+    pub(crate) property: &'static str,
+    pub(crate) meaning: &'static str,
+}
+
+const fn user(
+    field: Field,
+    path: &'static str,
+    property: &'static str,
+    meaning: &'static str,
+) -> FieldFacts {
+    FieldFacts {
+        field,
+        path,
+        kind: "string",
+        side: Side::User,
+        property,
+        meaning,
+    }
+}
+
+const fn group(
+    field: Field,
+    path: &'static str,
+    property: &'static str,
+    meaning: &'static str,
+) -> FieldFacts {
+    FieldFacts {
+        field,
+        path,
+        kind: "string",
+        side: Side::Group,
+        property,
+        meaning,
+    }
+}
+
+/// Every field of the source model.
+pub(crate) const SOURCE_FIELDS: [FieldFacts; 22] = [
+    user(
+        Field::Id,
+        "id",
+        "id",
+        "Object id of the user; never used again for another user.",
+    ),
+    user(
+        Field::DisplayName,
+        "displayName",
+        "displayName",
+        "Name as shown in the directory.",
+    ),
+    user(Field::GivenName, "givenName", "givenName", "First name."),
+    user(Field::Surname, "surname", "surname", "Last name."),
+    user(
+        Field::Mail,
+        "mail",
+        "mail",
+        "SMTP address; many users have none.",
+    ),
+    user(
+        Field::UserPrincipalName,
+        "userPrincipalName",
+        "userPrincipalName",
+        "Sign-in name; for guests it is derived from their address at home.",
+    ),
+    user(
+        Field::StreetAddress,
+        "streetAddress",
+        "streetAddress",
+        "Street address of the place of business.",
+    ),
+    user(Field::Country, "country", "country", "Country or region."),
+    user(Field::JobTitle, "jobTitle", "jobTitle", "Job title."),
+    user(
+        Field::PreferredLanguage,
+        "preferredLanguage",
+        "preferredLanguage",
+        "Language as an ISO 639-1 code, such as `en-US`.",
+    ),
+    user(
+        Field::FirstName,
+        "nameParts.first",
+        "displayName",
+        "First word of `displayName`.",
+    ),
+    user(
+        Field::LastName,
+        "nameParts.last",
+        "displayName",
+        "Last word of `displayName`.",
+    ),
+    user(
+        Field::EventType,
+        "eventType",
+        "",
+        "Always `SYNC`, so that a document depends on its user alone and not on how it was read.",
+    ),
+    FieldFacts {
+        field: Field::Notification,
+        path: "notification.*",
+        kind: "object",
+        side: Side::User,
+        property: "",
+        meaning: "The setting `notification`, as a whole; name a member of it for a part.",
+    },
+    user(
+        Field::DefaultCountry,
+        "defaultCountry",
+        "",
+        "The setting of that name.",
+    ),
+    group(
+        Field::GroupId,
+        "groupInfo[].idpGroup",
+        "id",
+        "Object id of the group; never used again for another group.",
+    ),
+    FieldFacts {
+        field: Field::PlatformGroups,
+        path: "groupInfo[].qualysGroups",
+        kind: "array",
+        side: Side::Group,
+        property: "",
+        meaning: "Ids of the platform's groups that an administrator linked to the group.",
+    },
+    group(
+        Field::Classification,
+        "classification",
+        "classification",
+        "The group's classification, such as `Confidential`.",
+    ),
+    group(
+        Field::GroupDisplayName,
+        "groupDisplayName",
+        "displayName",
+        "The group's name; not unique.",
+    ),
+    group(
+        Field::GroupUniqueName,
+        "groupUniqueName",
+        "uniqueName",
+        "The group's alternate key, where one was given.",
+    ),
+    group(
+        Field::GroupDescription,
+        "groupDescription",
+        "description",
+        "The group's description.",
+    ),
+    group(
+        Field::GroupMail,
+        "groupMail",
+        "mail",
+        "The group's SMTP address.",
+    ),
+];
+
+/// A field of the target model.
+pub(crate) struct TargetField {
+    pub(crate) path: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) meaning: &'static str,
+}
+
+const fn target(path: &'static str, meaning: &'static str) -> TargetField {
+    TargetField {
+        path,
+        kind: "string",
+        meaning,
+    }
+}
+
+/// Beginning of the targets of group rules.
+pub(crate) const GROUP_PREFIX: &str = "groupInfo[].";
+/// Any name may follow this one.
+pub(crate) const OPEN_TARGET: &str = "groupInfo[].customAttributes.";
+/// Without these, the platform can't tell one user or group from another.
+pub(crate) const IDENTITY_TARGETS: [(&str, Field); 2] = [
+    ("identityProviderId", Field::Id),
+    ("groupInfo[].idpGroup", Field::GroupId),
+];
+
+/// Every field of the target model.
+pub(crate) const TARGET_FIELDS: [TargetField; 21] = [
+    target(
+        "identityProviderId",
+        "Id of the user at the identity provider.",
+    ),
+    target("externalId", "Id of the user outside of the platform."),
+    target(
+        "userData.userDetails.externalId",
+        "The same, among the user's details.",
+    ),
+    target(
+        "userData.userDetails.apiExternalId",
+        "The same, for the platform's API.",
+    ),
+    target(
+        "userData.userDetails.emailId",
+        "E-mail address; the platform insists on a valid one.",
+    ),
+    target("userData.userDetails.userPrincipalName", "Sign-in name."),
+    target("userData.userDetails.givenName", "First name."),
+    target("userData.userDetails.lastName", "Last name."),
+    target("userData.userDetails.displayName", "Name to show."),
+    target(
+        "userData.userDetails.username",
+        "Name of the platform's user.",
+    ),
+    target("userData.userDetails.address", "Street address."),
+    target("userData.userDetails.country", "Country."),
+    target("userData.userDetails.title", "Job title."),
+    target("userData.userDetails.language", "Language."),
+    target("eventType", "What the record is about."),
+    TargetField {
+        path: "userData.notification",
+        kind: "object",
+        meaning: "How to notify about the record.",
+    },
+    target(
+        "groupInfo[].idpGroup",
+        "Id of the group at the identity provider.",
+    ),
+    TargetField {
+        path: "groupInfo[].qualysGroupUUID",
+        kind: "array",
+        meaning: "Ids of the platform's groups that the group feeds.",
+    },
+    target("groupInfo[].classification", "The group's classification."),
+    target(
+        "groupInfo[].customAttributes.groupDisplayName",
+        "The group's name. Any other name may stand in its place for an attribute of one's own.",
+    ),
+    target(
+        "groupInfo[].customAttributes.uniqueName",
+        "The group's alternate key.",
+    ),
+];
+
+/// The source model, for display.
+pub(crate) fn source_model() -> DataModel {
+    DataModel {
+        name: SOURCE_MODEL.to_owned(),
+        fields: SOURCE_FIELDS
+            .iter()
+            .map(|f| model_field(f.path, f.kind, f.meaning))
+            .collect(),
+        groups_path: None,
+    }
+}
+
+/// The target model, for display.
+pub(crate) fn target_model() -> DataModel {
+    DataModel {
+        name: TARGET_MODEL.to_owned(),
+        fields: TARGET_FIELDS
+            .iter()
+            .map(|f| model_field(f.path, f.kind, f.meaning))
+            .collect(),
+        groups_path: Some(GROUPS_PATH.to_owned()),
+    }
+}
+
+fn model_field(path: &str, kind: &str, meaning: &str) -> ModelField {
+    ModelField {
+        path: path.to_owned(),
+        kind: kind.to_owned(),
+        meaning: meaning.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_odd_property_does_not_stop_a_page() {
+        let user: User<'_> = serde_json::from_str(
+            r#"{"id":"u","displayName":7,"givenName":true,"surname":["x"],"mail":{"a":[1]},"country":null,"extra":{"deep":[{}]}}"#,
+        )
+        .unwrap();
+        assert_eq!(user.display_name.get(), Some("7"));
+        assert_eq!(user.given_name.get(), Some("true"));
+        assert_eq!(user.surname.get(), None);
+        assert_eq!(user.mail.get(), None);
+        assert_eq!(user.country.get(), None);
+    }
+
+    #[test]
+    fn text_without_escapes_is_borrowed_and_with_escapes_decoded() {
+        let user: User<'_> =
+            serde_json::from_str(r#"{"id":"plain","displayName":"J\u00f6rg \"J\""}"#).unwrap();
+        assert!(matches!(user.id.0, Some(Cow::Borrowed("plain"))));
+        assert_eq!(user.display_name.get(), Some("Jörg \"J\""));
+    }
+
+    #[test]
+    fn removal_is_soft_only_when_it_says_changed() {
+        let of = |text: &str| serde_json::from_str::<User<'_>>(text).unwrap().removed;
+        assert_eq!(
+            of(r#"{"id":"u","@removed":{"reason":"changed"}}"#),
+            Some(Removed { soft: true })
+        );
+        assert_eq!(
+            of(r#"{"id":"u","@removed":{"reason":"deleted"}}"#),
+            Some(Removed { soft: false })
+        );
+        assert_eq!(
+            of(r#"{"id":"u","@removed":{}}"#),
+            Some(Removed { soft: false })
+        );
+        assert_eq!(
+            of(r#"{"id":"u","@removed":true}"#),
+            Some(Removed { soft: false })
+        );
+        assert_eq!(of(r#"{"id":"u"}"#), None);
+    }
+
+    #[test]
+    fn service_principals_are_no_members() {
+        let kind = |name: &str| member_kind(&Text(Some(Cow::Owned(name.to_owned()))));
+        assert_eq!(kind("#microsoft.graph.servicePrincipal"), None);
+        assert_eq!(kind("#microsoft.graph.user"), Some(MemberKind::User));
+        assert_eq!(
+            kind("#microsoft.graph.orgContact"),
+            Some(MemberKind::Contact)
+        );
+        assert_eq!(kind("#microsoft.graph.agent"), Some(MemberKind::Other));
+    }
+
+    #[test]
+    fn hidden_membership_is_known_in_any_case() {
+        for spelling in ["HiddenMembership", "Hiddenmembership", "hiddenmembership"] {
+            let text = format!(r#"{{"id":"g","visibility":"{spelling}"}}"#);
+            assert!(
+                serde_json::from_str::<Group<'_>>(&text)
+                    .unwrap()
+                    .hides_members()
+            );
+        }
+        assert!(
+            !serde_json::from_str::<Group<'_>>(r#"{"id":"g","visibility":null}"#)
+                .unwrap()
+                .hides_members()
+        );
+    }
+}

@@ -1,0 +1,436 @@
+//! A snapshot: tokens first, then everything, then what changed meanwhile.
+
+use serde::{Deserialize, Serialize};
+
+use crate::contract::{
+    Change, CursorPart, Expectation, Fault, FaultKind, Opening, Page, Partition, Retention, Stream,
+};
+use crate::graph::batch::{self, Verdict};
+use crate::graph::error::GraphError;
+use crate::graph::transport::{Level, Response};
+use crate::graph::walk::{Walk, check_link, unreadable};
+use crate::graph::{Area, Client, Failure, malformed, throttled, url};
+use crate::members;
+use crate::model::{Group, Listing, User};
+use crate::run::{Run, page};
+use crate::settings::Scope;
+use crate::state::{DRAIN, GroupRef, Mark, Of, READ, Work};
+
+/// Most ids that a filter of a delta query takes.
+const FILTERED: usize = 50;
+/// Pages on which a request for the latest token may keep the link back.
+const TOKEN_PAGES: usize = 8;
+/// Batches in which a configured group may fail before it counts as unreadable.
+const ROUNDS: u32 = 4;
+
+/// Takes the tokens from which the changes during the run will be drained, and names the first
+/// partitions. The two requests are the test of the permissions as well.
+pub(crate) fn plan(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fault> {
+    client.grant()?;
+    let mut partitions = listings(run)?;
+    for of in [Of::Groups, Of::Users] {
+        let link = latest(run, client, of)?;
+        let title = format!("changes to {} during the run", of.key());
+        partitions.push(Work::Changes { of, link }.partition(
+            format!("changes/{}", of.key()),
+            DRAIN,
+            title,
+        )?);
+    }
+    let (expected, retention, note) = match &run.settings.scope {
+        Scope::All => (
+            None,
+            Retention::Keep,
+            "All groups and users are listed, and the members of many groups are read side by side.".to_owned(),
+        ),
+        Scope::Groups(ids) => (
+            u64::try_from(ids.len()).ok(),
+            Retention::Drop,
+            format!("{} configured groups are read with their members' details; users are not listed.", ids.len()),
+        ),
+    };
+    Ok(Opening {
+        partitions,
+        expected: Expectation {
+            users: None,
+            groups: expected,
+            members: None,
+        },
+        unreferenced_users: retention,
+        note: Some(note),
+    })
+}
+
+fn listings(run: &Run<'_>) -> Result<Vec<Partition>, Fault> {
+    if run.settings.scope.is_all() {
+        Ok(vec![
+            Work::Groups.partition("list/groups", READ, "list of groups")?,
+            Work::Users.partition("list/users", READ, "list of users")?,
+        ])
+    } else {
+        Ok(vec![Work::ConfiguredGroups.partition(
+            "list/groups",
+            READ,
+            "configured groups",
+        )?])
+    }
+}
+
+/// First link of a stream of changes that begins now.
+pub(crate) fn latest_url(run: &Run<'_>, client: &Client<'_>, of: Of) -> String {
+    let path = match of {
+        Of::Users => format!("/users/delta?{}", run.select_users()),
+        Of::Groups => {
+            let filter = match &run.settings.scope {
+                Scope::Groups(ids) if ids.len() <= FILTERED => {
+                    let terms: Vec<String> = ids
+                        .iter()
+                        .map(|id| format!("id eq {}", url::literal(id)))
+                        .collect();
+                    format!("&$filter={}", url::query(&terms.join(" or ")))
+                }
+                _ => String::new(),
+            };
+            format!("/groups/delta?{},members{filter}", run.select_groups())
+        }
+    };
+    client.url(&format!("{path}&$deltatoken=latest"))
+}
+
+fn latest(run: &Run<'_>, client: &mut Client<'_>, of: Of) -> Result<String, Fault> {
+    #[derive(Deserialize)]
+    struct Links {
+        #[serde(default, rename = "@odata.nextLink")]
+        next: Option<String>,
+        #[serde(default, rename = "@odata.deltaLink")]
+        delta: Option<String>,
+    }
+    let area = area(of);
+    let mut link = latest_url(run, client, of);
+    for _ in 0..TOKEN_PAGES {
+        let response = client
+            .get(&link, 1)
+            .map_err(|failure| client.fault(failure, area))?;
+        let links: Links =
+            serde_json::from_slice(&response.body).map_err(|error| malformed(area, &error))?;
+        match (links.next, links.delta) {
+            (None, Some(delta)) => {
+                check_link(&delta, &run.settings.graph)?;
+                return Ok(delta);
+            }
+            (Some(next), None) => {
+                check_link(&next, &run.settings.graph)?;
+                link = next;
+            }
+            _ => break,
+        }
+    }
+    Err(Fault::protocol(
+        "graph.no-token",
+        format!(
+            "Microsoft Graph gave no token from which changes to {} could be followed.",
+            area.words()
+        ),
+    ))
+}
+
+pub(crate) fn area(of: Of) -> Area {
+    match of {
+        Of::Groups => Area::Groups,
+        Of::Users => Area::Users,
+    }
+}
+
+/// What a request for a page of a listing gave.
+pub(crate) enum Step {
+    Page(Response),
+    /// The listing has to start again; the walk stands at its beginning.
+    Again,
+}
+
+/// Reads the page at which the walk stands.
+fn step(client: &mut Client<'_>, walk: &mut Walk, link: &str, area: Area) -> Result<Step, Fault> {
+    check_link(link, &client.settings.graph)?;
+    match client.get(link, 1) {
+        Ok(response) => Ok(Step::Page(response)),
+        Err(Failure::Graph(error)) if error.page_expired() => {
+            walk.restart()?;
+            Ok(Step::Again)
+        }
+        Err(failure) => Err(client.fault(failure, area)),
+    }
+}
+
+fn opened(checkpoint: Option<&str>) -> Result<Walk, Fault> {
+    checkpoint.map_or_else(|| Ok(Walk::new(None)), Walk::resume)
+}
+
+/// A page of all groups, with the partitions that read their members.
+pub(crate) fn read_groups(
+    run: &Run<'_>,
+    client: &mut Client<'_>,
+    checkpoint: Option<&str>,
+) -> Result<Page, Fault> {
+    let mut walk = opened(checkpoint)?;
+    let first = client.url(&format!("/groups?{}&$top=999", run.select_groups()));
+    let link = walk.next().unwrap_or(&first).to_owned();
+    let mut out = page();
+    let Step::Page(response) = step(client, &mut walk, &link, Area::Groups)? else {
+        out.checkpoint = Some(walk.checkpoint()?);
+        return Ok(out);
+    };
+    let listing: Listing<Group<'_>> =
+        serde_json::from_slice(&response.body).map_err(|error| malformed(Area::Groups, &error))?;
+    let mut refs = Vec::with_capacity(listing.value.len());
+    for group in &listing.value {
+        let id = group.id.filled().ok_or_else(|| without_id(Area::Groups))?;
+        refs.push(GroupRef {
+            id: id.to_owned(),
+            hidden: group.hides_members(),
+        });
+        out.changes.push(Change::Group(run.group(group)));
+    }
+    out.partitions = members::partitions(run, refs)?;
+    finish(
+        run,
+        &mut walk,
+        &link,
+        listing.next,
+        Stream::Groups,
+        &mut out,
+    )?;
+    Ok(out)
+}
+
+/// A page of all users.
+pub(crate) fn read_users(
+    run: &Run<'_>,
+    client: &mut Client<'_>,
+    checkpoint: Option<&str>,
+) -> Result<Page, Fault> {
+    let mut walk = opened(checkpoint)?;
+    let first = client.url(&format!("/users?{}&$top=999", run.select_users()));
+    let link = walk.next().unwrap_or(&first).to_owned();
+    let mut out = page();
+    let Step::Page(response) = step(client, &mut walk, &link, Area::Users)? else {
+        out.checkpoint = Some(walk.checkpoint()?);
+        return Ok(out);
+    };
+    let listing: Listing<User<'_>> =
+        serde_json::from_slice(&response.body).map_err(|error| malformed(Area::Users, &error))?;
+    out.changes.reserve(listing.value.len() + 1);
+    for user in &listing.value {
+        user.id.filled().ok_or_else(|| without_id(Area::Users))?;
+        out.changes.push(Change::User(run.user(user)));
+    }
+    finish(run, &mut walk, &link, listing.next, Stream::Users, &mut out)?;
+    Ok(out)
+}
+
+/// A listing that holds something without an id can't be proven complete.
+pub(crate) fn without_id(area: Area) -> Fault {
+    Fault::protocol(
+        "graph.malformed",
+        format!("An entry in a page of {} has no id.", area.words()),
+    )
+}
+
+fn finish(
+    run: &Run<'_>,
+    walk: &mut Walk,
+    link: &str,
+    next: Option<String>,
+    stream: Stream,
+    out: &mut Page,
+) -> Result<(), Fault> {
+    match next {
+        Some(next) => {
+            walk.advance(link, &next, &run.settings.graph)?;
+            out.checkpoint = Some(walk.checkpoint()?);
+        }
+        None => out.changes.push(Change::StreamComplete(stream)),
+    }
+    Ok(())
+}
+
+/// Where the reading of the configured groups stands.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Configured {
+    /// Ids that were dealt with.
+    done: usize,
+    #[serde(default)]
+    rounds: u32,
+    /// Groups of the present batch that remain.
+    #[serde(default)]
+    again: Vec<String>,
+    /// Why the list of groups can't be called complete.
+    #[serde(default)]
+    gap: Option<Gap>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Gap {
+    permission: bool,
+    code: String,
+    message: String,
+    remedy: Option<String>,
+}
+
+/// Twenty of the configured groups. Only answers that prove a group's absence count as such; any
+/// other trouble leaves a gap, and the partition ends with it as a fault after all the groups
+/// that can be read were read.
+pub(crate) fn read_configured(
+    run: &Run<'_>,
+    client: &mut Client<'_>,
+    checkpoint: Option<&str>,
+) -> Result<Page, Fault> {
+    let mut at: Configured = match checkpoint {
+        Some(text) => serde_json::from_slice(text.as_bytes())
+            .map_err(|error| unreadable("checkpoint", &error))?,
+        None => Configured::default(),
+    };
+    let Scope::Groups(ids) = &run.settings.scope else {
+        return Err(Fault::new(
+            FaultKind::Permanent,
+            "state.unreadable",
+            "The groups to read were changed during the run.",
+        ));
+    };
+    let fresh: Vec<String> = ids
+        .iter()
+        .skip(at.done)
+        .take(batch::MOST)
+        .cloned()
+        .collect();
+    let now = if at.again.is_empty() {
+        fresh
+    } else {
+        std::mem::take(&mut at.again)
+    };
+    let mut out = page();
+    if now.is_empty() {
+        return end_configured(at, out);
+    }
+    let select = run.select_groups();
+    let paths: Vec<String> = now
+        .iter()
+        .map(|id| format!("/groups/{}?{select}", url::segment(id)))
+        .collect();
+    let response =
+        batch::send(client, &paths, 1).map_err(|failure| client.fault(failure, Area::Groups))?;
+    let parts = batch::parts(client, &response, paths.len(), 1)?;
+    let mut refs = Vec::new();
+    let mut after = None;
+    let mut trouble = false;
+    for (id, part) in now.iter().zip(parts) {
+        match part.map_or(
+            Verdict::Again {
+                throttled: false,
+                after: None,
+            },
+            |part| part.verdict(),
+        ) {
+            Verdict::Good(body) => {
+                let group: Group<'_> = serde_json::from_slice(body.as_bytes())
+                    .map_err(|error| malformed(Area::Groups, &error))?;
+                let own = group.id.filled().ok_or_else(|| without_id(Area::Groups))?;
+                refs.push(GroupRef {
+                    id: own.to_owned(),
+                    hidden: group.hides_members(),
+                });
+                out.changes.push(Change::Group(run.group(&group)));
+            }
+            Verdict::Bad(error) if error.not_found() => {
+                client.log(
+                    Level::Warn,
+                    &format!("The configured group {id} does not exist (any more)."),
+                );
+            }
+            Verdict::Bad(error) => at.gap = Some(gap(client, id, &error)),
+            Verdict::Again {
+                throttled,
+                after: asked,
+            } => {
+                after = after.max(asked);
+                trouble |= !throttled;
+                at.again.push(id.clone());
+            }
+            Verdict::Unauthorized => {
+                client.refresh()?;
+                trouble = true;
+                at.again.push(id.clone());
+            }
+        }
+    }
+    out.partitions = members::partitions(run, refs)?;
+    if at.again.len() == now.len() && !trouble {
+        return Err(throttled(after));
+    }
+    if trouble {
+        at.rounds += 1;
+        if at.rounds >= ROUNDS {
+            return Err(Fault::new(
+                FaultKind::Transient,
+                "graph.groups",
+                "Microsoft Graph could not give some of the configured groups, several times in a row.",
+            ));
+        }
+    }
+    if at.again.is_empty() {
+        at.rounds = 0;
+        at.done += batch::MOST;
+    } else {
+        match after {
+            Some(after) => client.pause_for(after),
+            None => client.pause(at.rounds),
+        }
+    }
+    if at.again.is_empty() && at.done >= ids.len() && at.gap.is_none() {
+        return end_configured(at, out);
+    }
+    out.checkpoint =
+        Some(serde_json::to_string(&at).map_err(|error| unreadable("checkpoint", &error))?);
+    Ok(out)
+}
+
+fn gap(client: &mut Client<'_>, id: &str, error: &GraphError) -> Gap {
+    let fault = client.fault(Failure::Graph(error.clone()), Area::Groups);
+    Gap {
+        permission: fault.kind == FaultKind::Permission,
+        code: fault.code,
+        message: format!("Group {id} could not be read. {}", fault.message),
+        remedy: fault.remedy,
+    }
+}
+
+fn end_configured(at: Configured, mut out: Page) -> Result<Page, Fault> {
+    let Some(gap) = at.gap else {
+        out.changes.push(Change::StreamComplete(Stream::Groups));
+        return Ok(out);
+    };
+    let kind = if gap.permission {
+        FaultKind::Permission
+    } else {
+        FaultKind::Protocol
+    };
+    let mut fault = Fault::new(kind, gap.code, gap.message);
+    fault.remedy = gap.remedy;
+    Err(fault)
+}
+
+/// The piece of the next cursor for a link.
+pub(crate) fn mark(run: &Run<'_>, of: Of, link: String) -> Result<CursorPart, Fault> {
+    let mark = Mark {
+        link,
+        made_with: run.made_with(),
+    };
+    let value = serde_json::to_string(&mark).map_err(|error| unreadable("cursor", &error))?;
+    Ok(CursorPart {
+        key: of.key().to_owned(),
+        value,
+    })
+}
+
+#[cfg(test)]
+#[path = "snapshot_tests.rs"]
+mod tests;

@@ -1,0 +1,110 @@
+//! What the tests run: the plugin as a component and the host as a program, built from source.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context, bail};
+
+/// The target that plugins are built for.
+const TARGET: &str = "wasm32-wasip2";
+
+/// The Entra plugin, built for release, as it would be shipped.
+///
+/// # Errors
+/// Where it doesn't build.
+pub fn component() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    once(&BUILT, || {
+        add_target()?;
+        build(&[
+            "--package",
+            "entra-directory-sync",
+            "--lib",
+            "--release",
+            "--target",
+            TARGET,
+        ])
+    })
+}
+
+/// The host's program, built for development or for release.
+///
+/// # Errors
+/// Where it doesn't build.
+pub fn host(release: bool) -> anyhow::Result<&'static Path> {
+    static DEBUG: OnceLock<PathBuf> = OnceLock::new();
+    static RELEASE: OnceLock<PathBuf> = OnceLock::new();
+    let arguments = ["--package", "connector-host", "--bin", "connector-host"];
+    if release {
+        once(&RELEASE, || build(&[&arguments[..], &["--release"]].concat()))
+    } else {
+        once(&DEBUG, || build(&arguments))
+    }
+}
+
+fn once(
+    cell: &'static OnceLock<PathBuf>,
+    make: impl FnOnce() -> anyhow::Result<PathBuf>,
+) -> anyhow::Result<&'static Path> {
+    if let Some(path) = cell.get() {
+        return Ok(path);
+    }
+    let path = make()?;
+    Ok(cell.get_or_init(|| path))
+}
+
+/// Adds the plugins' target where the toolchain lacks it.
+fn add_target() -> anyhow::Result<()> {
+    let output = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+        .context("rustc doesn't run")?;
+    let directory = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if Path::new(&directory).is_dir() {
+        return Ok(());
+    }
+    let status = Command::new("rustup")
+        .args(["target", "add", TARGET])
+        .status()
+        .context("rustup doesn't run")?;
+    if !status.success() {
+        bail!("rustup can't add the target {TARGET}");
+    }
+    Ok(())
+}
+
+/// Builds one artefact and finds where cargo put it.
+fn build(arguments: &[&str]) -> anyhow::Result<PathBuf> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("the crate has a parent folder")?;
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(workspace)
+        .args(["build", "--quiet", "--message-format", "json-render-diagnostics"])
+        .args(arguments)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo doesn't run")?;
+    if !output.status.success() {
+        bail!("cargo build {} failed", arguments.join(" "));
+    }
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact")
+        .filter_map(|message| {
+            message["executable"]
+                .as_str()
+                .or_else(|| {
+                    message["filenames"]
+                        .as_array()?
+                        .iter()
+                        .filter_map(|name| name.as_str())
+                        .find(|name| name.ends_with(".wasm"))
+                })
+                .map(PathBuf::from)
+        })
+        .next_back()
+        .with_context(|| format!("cargo build {} named no artefact", arguments.join(" ")))
+}

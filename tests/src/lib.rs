@@ -1,0 +1,3 @@
+//! The test harness: a strict Microsoft Graph [`simulator`] and what is tested with it.
+
+pub mod simulator;

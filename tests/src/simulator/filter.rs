@@ -1,0 +1,528 @@
+//! `$filter`: the operators that directory objects support, and which of them only advanced queries may use.
+
+use super::directory::{Directory, Slot};
+use super::refusal::Refusal;
+use super::render::parse_guid;
+use super::schema::{Kind, Shape};
+
+/// Values in one `in` list, or clauses joined by `or`.
+const MAX_CLAUSES: usize = 15;
+
+/// A parsed `$filter`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Filter {
+    root: Node,
+    advanced: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Node {
+    And(Box<Node>, Box<Node>),
+    Or(Box<Node>, Box<Node>),
+    Not(Box<Node>),
+    Compare(String, Comparison, Literal),
+    In(String, Vec<Literal>),
+    StartsWith(String, String),
+    EndsWith(String, String),
+    Any(String, String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    Eq,
+    Ne,
+    Ge,
+    Le,
+    Gt,
+    Lt,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Literal {
+    Text(String),
+    Flag(bool),
+    Null,
+}
+
+impl Filter {
+    /// Parses a filter over objects of `kinds` and checks each property and operator against what Graph offers.
+    pub(crate) fn parse(text: &str, kinds: &[Kind]) -> Result<Self, Refusal> {
+        let tokens = tokens(text)?;
+        let mut parser = Parser {
+            tokens: &tokens,
+            kinds,
+            advanced: false,
+        };
+        let root = parser.either()?;
+        if !parser.tokens.is_empty() {
+            return Err(invalid());
+        }
+        if count_or(&root) > MAX_CLAUSES {
+            return Err(too_many(count_or(&root)));
+        }
+        Ok(Self {
+            root,
+            advanced: parser.advanced,
+        })
+    }
+
+    /// Needs `ConsistencyLevel: eventual` and `$count=true`.
+    pub(crate) fn needs_advanced(&self) -> bool {
+        self.advanced
+    }
+
+    /// The ids, when the filter is nothing but `id eq` and `id in` joined by `or`.
+    pub(crate) fn ids(&self) -> Option<Vec<u128>> {
+        let mut ids = Vec::new();
+        collect_ids(&self.root, &mut ids).then_some(ids)
+    }
+
+    pub(crate) fn matches(&self, directory: &Directory, slot: Slot) -> bool {
+        holds(&self.root, directory, slot)
+    }
+}
+
+/// The ids of a delta filter, which may name up to fifty objects and nothing else.
+pub(crate) fn delta_ids(text: &str, kind: Kind) -> Result<Vec<u128>, Refusal> {
+    let tokens = tokens(text)?;
+    let mut parser = Parser {
+        tokens: &tokens,
+        kinds: &[kind],
+        advanced: false,
+    };
+    let root = parser.either()?;
+    let mut ids = Vec::new();
+    if !parser.tokens.is_empty() || !only_equals(&root) || !collect_ids(&root, &mut ids) {
+        return Err(Refusal::unsupported(
+            "Only filtering by id is supported for this query.",
+        ));
+    }
+    if ids.len() > 50 {
+        return Err(Refusal::unsupported(
+            "The number of filtered objects exceeds the limit of 50.",
+        ));
+    }
+    Ok(ids)
+}
+
+fn only_equals(node: &Node) -> bool {
+    match node {
+        Node::Or(left, right) => only_equals(left) && only_equals(right),
+        Node::Compare(..) => true,
+        _ => false,
+    }
+}
+
+fn count_or(node: &Node) -> usize {
+    match node {
+        Node::Or(left, right) => count_or(left) + count_or(right),
+        Node::And(left, right) => count_or(left).max(count_or(right)),
+        Node::Not(inner) => count_or(inner),
+        _ => 1,
+    }
+}
+
+fn collect_ids(node: &Node, ids: &mut Vec<u128>) -> bool {
+    let mut add = |literal: &Literal| match literal {
+        Literal::Text(text) => {
+            ids.extend(parse_guid(text));
+            true
+        }
+        _ => false,
+    };
+    match node {
+        Node::Or(left, right) => collect_ids(left, ids) && collect_ids(right, ids),
+        Node::Compare(name, Comparison::Eq, literal) if name == "id" => add(literal),
+        Node::In(name, list) if name == "id" => list.iter().all(add),
+        _ => false,
+    }
+}
+
+fn holds(node: &Node, directory: &Directory, slot: Slot) -> bool {
+    let text = |name: &str| {
+        if name == "id" {
+            return directory
+                .head(slot)
+                .map(|head| super::render::guid_text(head.id));
+        }
+        directory.text(slot, name).map(|text| text.to_lowercase())
+    };
+    match node {
+        Node::And(left, right) => holds(left, directory, slot) && holds(right, directory, slot),
+        Node::Or(left, right) => holds(left, directory, slot) || holds(right, directory, slot),
+        Node::Not(inner) => !holds(inner, directory, slot),
+        Node::Compare(name, comparison, literal) => match literal {
+            Literal::Text(wanted) => {
+                let Some(value) = text(name) else {
+                    return *comparison == Comparison::Ne;
+                };
+                let order = value.cmp(&wanted.to_lowercase());
+                match comparison {
+                    Comparison::Eq => order.is_eq(),
+                    Comparison::Ne => order.is_ne(),
+                    Comparison::Ge => order.is_ge(),
+                    Comparison::Le => order.is_le(),
+                    Comparison::Gt => order.is_gt(),
+                    Comparison::Lt => order.is_lt(),
+                }
+            }
+            Literal::Flag(wanted) => {
+                (value(directory, slot, name) == *wanted) == (*comparison == Comparison::Eq)
+            }
+            Literal::Null => {
+                value(directory, slot, name).is_null() == (*comparison == Comparison::Eq)
+            }
+        },
+        Node::In(name, list) => {
+            let value = text(name);
+            list.iter().any(|literal| matches!((literal, &value), (Literal::Text(l), Some(v)) if l.to_lowercase() == *v))
+        }
+        Node::StartsWith(name, prefix) => {
+            text(name).is_some_and(|value| value.starts_with(&prefix.to_lowercase()))
+        }
+        Node::EndsWith(name, suffix) => {
+            text(name).is_some_and(|value| value.ends_with(&suffix.to_lowercase()))
+        }
+        Node::Any(name, wanted) => value(directory, slot, name)
+            .as_array()
+            .is_some_and(|list| list.iter().any(|item| item == wanted.as_str())),
+    }
+}
+
+fn value(directory: &Directory, slot: Slot, name: &str) -> serde_json::Value {
+    let kind = directory.head(slot).map(|head| head.kind);
+    let found = kind.and_then(|kind| Some(directory.blob(slot)?.value(kind, kind.index_of(name)?)));
+    found.unwrap_or_default()
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Token {
+    Word(String),
+    Text(String),
+    Mark(char),
+}
+
+fn tokens(text: &str) -> Result<Vec<Token>, Refusal> {
+    let mut tokens = Vec::new();
+    let mut chars = text.chars().peekable();
+    while let Some(&next) = chars.peek() {
+        if next.is_whitespace() {
+            chars.next();
+        } else if next == '\'' {
+            chars.next();
+            let mut value = String::new();
+            loop {
+                match chars.next() {
+                    Some('\'') if chars.peek() == Some(&'\'') => {
+                        chars.next();
+                        value.push('\'');
+                    }
+                    Some('\'') => break,
+                    Some(other) => value.push(other),
+                    None => return Err(invalid()),
+                }
+            }
+            tokens.push(Token::Text(value));
+        } else if next.is_alphanumeric() || next == '_' {
+            let mut word = String::new();
+            while let Some(&c) = chars
+                .peek()
+                .filter(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+            {
+                word.push(c);
+                chars.next();
+            }
+            tokens.push(Token::Word(word));
+        } else if matches!(next, '(' | ')' | ',' | '/' | ':') {
+            chars.next();
+            tokens.push(Token::Mark(next));
+        } else {
+            return Err(invalid());
+        }
+    }
+    Ok(tokens)
+}
+
+fn invalid() -> Refusal {
+    Refusal::bad("Invalid filter clause")
+}
+
+fn too_many(count: usize) -> Refusal {
+    Refusal::unsupported(format!(
+        "Too many child clauses specified in search filter expression containing 'OR' operators: {count}. Max allowed: {MAX_CLAUSES}."
+    ))
+}
+
+struct Parser<'a> {
+    tokens: &'a [Token],
+    kinds: &'a [Kind],
+    advanced: bool,
+}
+
+impl Parser<'_> {
+    fn next(&mut self) -> Option<Token> {
+        let (first, rest) = self.tokens.split_first()?;
+        self.tokens = rest;
+        Some(first.clone())
+    }
+
+    fn eat(&mut self, mark: char) -> Result<(), Refusal> {
+        if self.next() == Some(Token::Mark(mark)) {
+            Ok(())
+        } else {
+            Err(invalid())
+        }
+    }
+
+    fn eat_word(&mut self, word: &str) -> bool {
+        let found = matches!(self.tokens.first(), Some(Token::Word(w)) if w == word);
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    fn either(&mut self) -> Result<Node, Refusal> {
+        let mut node = self.both()?;
+        while self.eat_word("or") {
+            node = Node::Or(Box::new(node), Box::new(self.both()?));
+        }
+        Ok(node)
+    }
+
+    fn both(&mut self) -> Result<Node, Refusal> {
+        let mut node = self.term()?;
+        while self.eat_word("and") {
+            node = Node::And(Box::new(node), Box::new(self.term()?));
+        }
+        Ok(node)
+    }
+
+    fn term(&mut self) -> Result<Node, Refusal> {
+        if self.tokens.first() == Some(&Token::Mark('(')) {
+            self.next();
+            let node = self.either()?;
+            self.eat(')')?;
+            return Ok(node);
+        }
+        let Some(Token::Word(word)) = self.next() else {
+            return Err(invalid());
+        };
+        match word.as_str() {
+            "not" => {
+                self.advanced = true;
+                Ok(Node::Not(Box::new(self.term()?)))
+            }
+            "startswith" | "startsWith" => {
+                let (name, text) = self.function()?;
+                self.advanced |=
+                    matches!(name.as_str(), "description" | "onPremisesSamAccountName");
+                Ok(Node::StartsWith(name, text))
+            }
+            "endswith" | "endsWith" => {
+                self.advanced = true;
+                let (name, text) = self.function()?;
+                Ok(Node::EndsWith(name, text))
+            }
+            name => self.comparison(name),
+        }
+    }
+
+    fn function(&mut self) -> Result<(String, String), Refusal> {
+        self.eat('(')?;
+        let Some(Token::Word(name)) = self.next() else {
+            return Err(invalid());
+        };
+        self.eat(',')?;
+        let Some(Token::Text(text)) = self.next() else {
+            return Err(invalid());
+        };
+        self.eat(')')?;
+        let (name, shape) = self.property(&name)?;
+        if shape == Shape::Text && name != "id" {
+            Ok((name, text))
+        } else {
+            Err(Refusal::unsupported("Unsupported Query."))
+        }
+    }
+
+    fn property(&self, name: &str) -> Result<(String, Shape), Refusal> {
+        if name == "id" {
+            return Ok((name.to_owned(), Shape::Text));
+        }
+        let found = self
+            .kinds
+            .iter()
+            .find_map(|kind| kind.properties().get(kind.index_of(name)?));
+        found
+            .map(|property| (property.name.to_owned(), property.shape))
+            .ok_or_else(|| {
+                Refusal::bad(format!(
+                    "Invalid filter clause: Could not find a property named '{name}'."
+                ))
+            })
+    }
+
+    fn comparison(&mut self, name: &str) -> Result<Node, Refusal> {
+        let (name, shape) = self.property(name)?;
+        let advanced_only = matches!(name.as_str(), "description" | "onPremisesSamAccountName");
+        self.advanced |= advanced_only;
+        if shape == Shape::Texts {
+            return self.lambda(name);
+        }
+        let Some(Token::Word(operator)) = self.next() else {
+            return Err(invalid());
+        };
+        let comparison = match operator.as_str() {
+            "in" => return self.list(name, shape),
+            "eq" => Comparison::Eq,
+            "ne" => Comparison::Ne,
+            "ge" => Comparison::Ge,
+            "le" => Comparison::Le,
+            "gt" => Comparison::Gt,
+            "lt" => Comparison::Lt,
+            _ => return Err(invalid()),
+        };
+        let ordered = !matches!(comparison, Comparison::Eq | Comparison::Ne);
+        self.advanced |= comparison == Comparison::Ne;
+        let literal = self.literal()?;
+        self.advanced |= literal == Literal::Null;
+        if ordered && (name == "id" || shape != Shape::Text || !matches!(literal, Literal::Text(_)))
+        {
+            return Err(Refusal::unsupported("Unsupported Query."));
+        }
+        if literal != Literal::Null && (shape == Shape::Flag) != matches!(literal, Literal::Flag(_))
+        {
+            return Err(invalid());
+        }
+        Ok(Node::Compare(name, comparison, literal))
+    }
+
+    fn list(&mut self, name: String, shape: Shape) -> Result<Node, Refusal> {
+        if shape != Shape::Text
+            || matches!(
+                name.as_str(),
+                "classification" | "membershipRule" | "description"
+            )
+        {
+            return Err(Refusal::unsupported("Unsupported Query."));
+        }
+        self.eat('(')?;
+        let mut list = vec![self.literal()?];
+        loop {
+            match self.next() {
+                Some(Token::Mark(',')) => list.push(self.literal()?),
+                Some(Token::Mark(')')) => break,
+                _ => return Err(invalid()),
+            }
+        }
+        if list.len() > MAX_CLAUSES {
+            Err(too_many(list.len()))
+        } else {
+            Ok(Node::In(name, list))
+        }
+    }
+
+    fn lambda(&mut self, name: String) -> Result<Node, Refusal> {
+        self.eat('/')?;
+        if !self.eat_word("any") {
+            return Err(invalid());
+        }
+        self.eat('(')?;
+        let Some(Token::Word(variable)) = self.next() else {
+            return Err(invalid());
+        };
+        self.eat(':')?;
+        if !self.eat_word(&variable) || !self.eat_word("eq") {
+            return Err(invalid());
+        }
+        let Some(Token::Text(text)) = self.next() else {
+            return Err(invalid());
+        };
+        self.eat(')')?;
+        Ok(Node::Any(name, text))
+    }
+
+    fn literal(&mut self) -> Result<Literal, Refusal> {
+        match self.next() {
+            Some(Token::Text(text)) => Ok(Literal::Text(text)),
+            Some(Token::Word(word)) if word == "true" => Ok(Literal::Flag(true)),
+            Some(Token::Word(word)) if word == "false" => Ok(Literal::Flag(false)),
+            Some(Token::Word(word)) if word == "null" => Ok(Literal::Null),
+            _ => Err(invalid()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "11111111-2222-4333-8444-555555555555";
+
+    fn parse(text: &str) -> Result<Filter, Refusal> {
+        Filter::parse(text, &[Kind::Group])
+    }
+
+    #[test]
+    fn operators_need_the_advanced_engine_as_documented() {
+        for plain in [
+            "id eq 'x'",
+            "displayName eq 'it''s'",
+            "startswith(displayName,'a')",
+            "displayName ge 'a' and displayName lt 'b'",
+            "groupTypes/any(c:c eq 'Unified')",
+            "securityEnabled eq true",
+            "mail in ('a','b')",
+        ] {
+            assert!(!parse(plain).unwrap().needs_advanced(), "{plain}");
+        }
+        for advanced in [
+            "not(startswith(mail,'a'))",
+            "mail ne 'x'",
+            "mail eq null",
+            "description eq 'x'",
+            "endswith(mail,'x')",
+        ] {
+            assert!(parse(advanced).unwrap().needs_advanced(), "{advanced}");
+        }
+        for wrong in [
+            "id ge 'x'",
+            "startswith(id,'1')",
+            "nope eq 1",
+            "displayName eq",
+            "classification in ('a')",
+        ] {
+            assert_eq!(parse(wrong).unwrap_err().status, 400, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn fifteen_values_fit_into_one_list_and_sixteen_do_not() {
+        let list = |n: usize| format!("id in ({})", vec![format!("'{ID}'"); n].join(","));
+        assert_eq!(parse(&list(15)).unwrap().ids().unwrap().len(), 15);
+        assert_eq!(
+            parse(&list(16)).unwrap_err().code,
+            "Request_UnsupportedQuery"
+        );
+        let or = |n: usize| vec![format!("id eq '{ID}'"); n].join(" or ");
+        assert!(parse(&or(15)).is_ok() && parse(&or(16)).is_err());
+    }
+
+    #[test]
+    fn a_delta_filter_names_up_to_fifty_ids_and_nothing_else() {
+        let or = |n: usize| vec![format!("id eq '{ID}'"); n].join(" or ");
+        assert_eq!(delta_ids(&or(50), Kind::Group).unwrap().len(), 50);
+        for wrong in [
+            or(51),
+            format!("id in ('{ID}')"),
+            "displayName eq 'a'".to_owned(),
+        ] {
+            assert_eq!(
+                delta_ids(&wrong, Kind::Group).unwrap_err().code,
+                "Request_UnsupportedQuery",
+                "{wrong}"
+            );
+        }
+    }
+}

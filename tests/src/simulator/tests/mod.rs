@@ -1,0 +1,1 @@
+//! The simulator, tested by what it answers.

@@ -1,0 +1,286 @@
+//! A simulator, a host and a directory, and the comparison of the two ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use connector_host::contract::TransformMap;
+use connector_host::directory::{self, Directory, Export};
+use connector_host::egress::{Egress, NetworkOptions, Secrets};
+use connector_host::limits::{Guard, Limits, Patience};
+use connector_host::plugin::{Engine, Plugin};
+use connector_host::run::{self, Job, Progress, Report, WantedMode};
+use connector_host::settings::Settings;
+use futures::TryStreamExt;
+use harness::simulator::{Behaviour, Kind, Membership, Simulator, SimulatorOptions, TenantSpec};
+use harness::{artefacts, host};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The plugin, loaded once for all tests of the process.
+pub(crate) async fn plugin() -> Plugin {
+    static LOADED: tokio::sync::OnceCell<Plugin> = tokio::sync::OnceCell::const_new();
+    LOADED
+        .get_or_init(|| async {
+            let component = artefacts::component().unwrap();
+            let limits = Limits {
+                in_flight: 16,
+                ..Limits::default()
+            };
+            let engine = Engine::new(limits, Some(host::cache())).unwrap();
+            Plugin::load(&engine, component).await.unwrap()
+        })
+        .await
+        .clone()
+}
+
+/// Patience that a test can wait for.
+pub(crate) fn hasty() -> Patience {
+    Patience {
+        transient_retries: 2,
+        transient_wait_ms: 10,
+        throttled_retries: 5,
+        longest_wait_ms: 200,
+        restarts: 2,
+    }
+}
+
+/// A tenant that has something of everything, on a service that is polite unless told otherwise.
+pub(crate) fn small() -> SimulatorOptions {
+    SimulatorOptions {
+        tenant: TenantSpec::sized(300, 60, 1_500, 11),
+        ..SimulatorOptions::default()
+    }
+}
+
+/// The same on a service that is as unpleasant as Graph may be.
+pub(crate) fn nasty(seed: u64) -> SimulatorOptions {
+    SimulatorOptions {
+        tenant: TenantSpec::sized(300, 60, 1_500, seed),
+        behaviour: Behaviour {
+            nastiness: 0.7,
+            delta_page_objects: 20,
+            delta_page_members: 50,
+            ..Behaviour::default()
+        },
+        ..SimulatorOptions::default()
+    }
+}
+
+pub(crate) struct Lab {
+    pub(crate) simulator: Simulator,
+    pub(crate) settings: Value,
+    pub(crate) map: Option<TransformMap>,
+    pub(crate) allow_mass_change: bool,
+    plugin: Plugin,
+    directory: Arc<dyn Directory>,
+    egress: Arc<Egress>,
+    _folder: TempDir,
+}
+
+/// What the directory holds, as its exports tell.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) users: BTreeMap<String, Value>,
+    pub(crate) groups: BTreeMap<String, Value>,
+    pub(crate) memberships: BTreeSet<Membership>,
+}
+
+impl Lab {
+    pub(crate) async fn new(options: SimulatorOptions) -> Self {
+        let simulator = Simulator::start(options).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("directory.sqlite");
+        let directory = directory::open(database.to_str().unwrap()).await.unwrap();
+        let mut network = NetworkOptions {
+            allow_origins: vec![simulator.base_url().parse().unwrap()],
+            ..NetworkOptions::default()
+        };
+        if let Some(pem) = simulator.ca_pem() {
+            let file = folder.path().join("ca.pem");
+            std::fs::write(&file, pem).unwrap();
+            network.ca_files.push(file);
+        }
+        Self {
+            settings: host::settings(&simulator),
+            map: None,
+            allow_mass_change: false,
+            plugin: plugin().await,
+            directory: Arc::from(directory),
+            egress: Egress::new(network).unwrap(),
+            simulator,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) async fn sync(&self, mode: WantedMode) -> Report {
+        let settings = Settings::split(
+            &self.settings.to_string(),
+            Secrets::new(),
+            self.plugin.description(),
+        )
+        .unwrap();
+        let job = Job {
+            connector: "contoso".into(),
+            plugin: self.plugin.clone(),
+            settings,
+            map: self
+                .map
+                .clone()
+                .unwrap_or_else(|| self.plugin.description().maps[0].clone()),
+            links: Vec::new(),
+            mode,
+            allow_mass_change: self.allow_mass_change,
+            guard: Guard::default(),
+            patience: hasty(),
+        };
+        run::run(&job, &self.directory, &self.egress, &Arc::new(Progress::default()))
+            .await
+            .unwrap()
+    }
+
+    /// A run of the kind that is due, which must succeed.
+    pub(crate) async fn succeed(&self) -> Report {
+        let report = self.sync(WantedMode::Auto).await;
+        assert_eq!(
+            serde_json::to_value(report.state).unwrap(),
+            "processed",
+            "{report:#?}"
+        );
+        report
+    }
+
+    async fn export(&self, what: Export) -> Vec<Value> {
+        let connector = self.directory.connector("contoso").await.unwrap();
+        self.directory
+            .export(connector, what, "groupInfo")
+            .map_ok(|line| serde_json::from_str(&line).unwrap())
+            .try_collect()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn documents(&self) -> Vec<Value> {
+        self.export(Export::Documents { effective: false }).await
+    }
+
+    pub(crate) async fn effective(&self) -> BTreeSet<Membership> {
+        self.export(Export::Memberships { effective: true })
+            .await
+            .into_iter()
+            .map(|record| serde_json::from_value(record).unwrap())
+            .collect()
+    }
+
+    pub(crate) async fn held(&self) -> Held {
+        let by_id = |records: Vec<Value>| {
+            records
+                .into_iter()
+                .map(|record| (record["id"].as_str().unwrap().to_owned(), record))
+                .collect()
+        };
+        Held {
+            users: by_id(self.export(Export::Users).await),
+            groups: by_id(self.export(Export::Groups).await),
+            memberships: self
+                .export(Export::Memberships { effective: false })
+                .await
+                .into_iter()
+                .map(|record| serde_json::from_value(record).unwrap())
+                .collect(),
+        }
+    }
+
+    /// Compares the directory with the tenant: every user, every group, every direct membership.
+    ///
+    /// Service principals are left out, since v1.0 listings never show them.
+    pub(crate) async fn assert_equals_tenant(&self, when: &str) {
+        let truth = self.simulator.truth();
+        let held = self.held().await;
+        same_objects("users", when, &truth.users, &held.users);
+        same_objects("groups", when, &truth.groups, &held.groups);
+        let expected: BTreeSet<_> = truth
+            .memberships
+            .into_iter()
+            .filter(|membership| membership.kind != Kind::ServicePrincipal)
+            .collect();
+        same_sets("memberships", when, &expected, &held.memberships);
+        for (id, user) in &held.users {
+            let source = &truth.users[id];
+            let details = &user["document"]["userData"]["userDetails"];
+            for (target, property) in [
+                ("emailId", "mail"),
+                ("userPrincipalName", "userPrincipalName"),
+                ("givenName", "givenName"),
+                ("lastName", "surname"),
+                ("title", "jobTitle"),
+            ] {
+                assert_eq!(details[target], source[property], "{when}: {property} of {id}");
+            }
+        }
+        for (id, group) in &held.groups {
+            assert_eq!(
+                group["document"]["customAttributes"]["groupDisplayName"],
+                truth.groups[id]["displayName"],
+                "{when}: name of group {id}"
+            );
+        }
+    }
+
+    /// Compares the directory with what the tenant has of some groups: those of them that exist, their
+    /// direct memberships, and the users among these.
+    pub(crate) async fn assert_equals_configured(&self, groups: &[String], when: &str) {
+        let truth = self.simulator.truth();
+        let expected: BTreeSet<_> = truth
+            .memberships
+            .into_iter()
+            .filter(|m| groups.contains(&m.group) && m.kind != Kind::ServicePrincipal)
+            .collect();
+        let users = expected
+            .iter()
+            .filter(|m| m.kind == Kind::User)
+            .map(|m| m.member.clone())
+            .collect();
+        let existing = groups
+            .iter()
+            .filter(|id| truth.groups.contains_key(*id))
+            .cloned()
+            .collect();
+        let held = self.held().await;
+        same_sets("groups", when, &existing, &held.groups.into_keys().collect());
+        same_sets("memberships", when, &expected, &held.memberships);
+        same_sets("users", when, &users, &held.users.into_keys().collect());
+    }
+}
+
+fn same_objects(
+    what: &str,
+    when: &str,
+    truth: &BTreeMap<String, Value>,
+    held: &BTreeMap<String, Value>,
+) {
+    let ids = |objects: &BTreeMap<String, Value>| objects.keys().cloned().collect::<BTreeSet<_>>();
+    same_sets(what, when, &ids(truth), &ids(held));
+    for (id, object) in held {
+        assert_eq!(
+            object["name"], truth[id]["displayName"],
+            "{when}: name of {id} in {what}"
+        );
+    }
+}
+
+/// Equality with a message that a person can read.
+pub(crate) fn same_sets<T: Ord + std::fmt::Debug>(
+    what: &str,
+    when: &str,
+    truth: &BTreeSet<T>,
+    held: &BTreeSet<T>,
+) {
+    let missing: Vec<_> = truth.difference(held).take(5).collect();
+    let surplus: Vec<_> = held.difference(truth).take(5).collect();
+    assert!(
+        missing.is_empty() && surplus.is_empty(),
+        "{when}: {what}: {} in the tenant, {} held; missing {missing:?}; surplus {surplus:?}",
+        truth.len(),
+        held.len()
+    );
+}

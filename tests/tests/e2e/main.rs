@@ -1,0 +1,14 @@
+//! The real component in the real host against the simulator.
+//!
+//! One program, so that it is linked once; a module for each part of the behaviour.
+
+mod changes;
+mod command;
+mod contract;
+mod crash;
+mod credentials;
+mod guard;
+mod lab;
+mod partial;
+mod snapshot;
+mod throttling;

@@ -2,7 +2,6 @@
 //!
 //! A package with a profile of its own does not get the workspace's `strip`.
 
-#[expect(clippy::print_stdout, reason = "how a build script talks to cargo")]
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let target = std::env::var("CARGO_CFG_TARGET_FAMILY").unwrap_or_default();

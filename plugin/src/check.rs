@@ -1,13 +1,11 @@
 //! The connection test.
 
-use serde::Deserialize;
-
 use crate::contract::{CheckLine, CheckOutcome, Fault, Request};
 use crate::fault::shown;
 use crate::graph::batch::{self, Verdict};
 use crate::graph::transport::Transport;
 use crate::graph::{Area, Client, Failure, malformed, url};
-use crate::model::{Listing, Text};
+use crate::model::{Listing, User};
 use crate::run::Run;
 use crate::settings::Scope;
 use crate::snapshot::latest_url;
@@ -53,12 +51,6 @@ impl Needed {
                 })
         })
     }
-}
-
-#[derive(Deserialize)]
-struct Entry<'a> {
-    #[serde(borrow, default)]
-    id: Text<'a>,
 }
 
 fn line(item: impl Into<String>, outcome: CheckOutcome, seen: impl Into<String>) -> CheckLine {
@@ -221,7 +213,7 @@ fn endpoints(run: &Run<'_>, client: &mut Client<'_>) -> Result<Vec<Probe>, Fault
         Scope::All => {
             let link = client.url(&format!("/groups?{}&$top=1", run.select_groups()));
             probes.push(probe(client, groups, Area::Groups, &link, &mut |body| {
-                let listing: Listing<Entry<'_>> =
+                let listing: Listing<User<'_>> =
                     serde_json::from_slice(body).map_err(|e| malformed(Area::Groups, &e))?;
                 some_group = listing
                     .value
@@ -279,7 +271,7 @@ fn endpoints(run: &Run<'_>, client: &mut Client<'_>) -> Result<Vec<Probe>, Fault
 }
 
 fn count(body: &[u8], area: Area) -> Result<String, Fault> {
-    let listing: Listing<Entry<'_>> =
+    let listing: Listing<User<'_>> =
         serde_json::from_slice(body).map_err(|error| malformed(area, &error))?;
     Ok(format!(
         "Answers, with {} entries on a page of one.",
@@ -374,5 +366,4 @@ fn configured(run: &Run<'_>, client: &mut Client<'_>, ids: &[String]) -> (Probe,
 }
 
 #[cfg(test)]
-#[path = "check_tests.rs"]
 mod tests;

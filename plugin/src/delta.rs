@@ -309,5 +309,4 @@ fn users(
 }
 
 #[cfg(test)]
-#[path = "delta_tests.rs"]
 mod tests;

@@ -1,7 +1,7 @@
 //! What the plugin says of itself.
 
 use crate::contract::{Description, Permission};
-use crate::{model, settings, state, transform};
+use crate::{fields, settings, state, transform};
 
 /// Static facts.
 pub(crate) fn describe() -> Description {
@@ -25,8 +25,8 @@ pub(crate) fn describe() -> Description {
         settings: settings::catalogue(),
         permissions: permissions(),
         hosts: settings::hosts(),
-        source_model: model::source_model(),
-        target_model: model::target_model(),
+        source_model: fields::source_model(),
+        target_model: fields::target_model(),
         maps: transform::maps::all(),
         checkpoint_version: state::VERSION,
     }

@@ -1,10 +1,11 @@
 //! Groups to choose from.
 
+use serde_json::Value;
+
 use crate::contract::{Candidate, Candidates, Fault, Query, Request};
 use crate::graph::transport::Transport;
 use crate::graph::walk::check_link;
 use crate::graph::{Area, Client, malformed, url};
-use crate::model::{Listing, Text};
 use crate::run::checked;
 
 const FIELDS: [&str; 7] = [
@@ -17,60 +18,41 @@ const FIELDS: [&str; 7] = [
     "mailEnabled",
 ];
 
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Found<'a> {
-    #[serde(borrow, default)]
-    id: Text<'a>,
-    #[serde(borrow, default)]
-    display_name: Text<'a>,
-    #[serde(borrow, default)]
-    description: Text<'a>,
-    #[serde(borrow, default)]
-    mail: Text<'a>,
-    #[serde(borrow, default)]
-    group_types: Option<Vec<Text<'a>>>,
-    #[serde(borrow, default)]
-    security_enabled: Text<'a>,
-    #[serde(borrow, default)]
-    mail_enabled: Text<'a>,
+/// Kind, address, description.
+fn detail(group: &Value) -> String {
+    let is = |name: &str| group.get(name).and_then(Value::as_bool) == Some(true);
+    let types = group.get("groupTypes").and_then(Value::as_array);
+    let typed = |name: &str| {
+        let mut types = types.into_iter().flatten().filter_map(Value::as_str);
+        types.any(|own| own.eq_ignore_ascii_case(name))
+    };
+    let kind = match (typed("Unified"), is("securityEnabled"), is("mailEnabled")) {
+        (true, ..) => "Microsoft 365 group",
+        (_, true, true) => "mail-enabled security group",
+        (_, false, true) => "distribution group",
+        _ => "security group",
+    };
+    let dynamic = if typed("DynamicMembership") {
+        ", dynamic"
+    } else {
+        ""
+    };
+    let mut detail = format!("{kind}{dynamic}");
+    for text in ["mail", "description"]
+        .into_iter()
+        .filter_map(|name| filled(group, name))
+    {
+        detail.push_str(" · ");
+        detail.push_str(text);
+    }
+    detail
 }
 
-impl Found<'_> {
-    /// Kind, address, description.
-    fn detail(&self) -> String {
-        let is = |text: &Text<'_>| text.get() == Some("true");
-        let typed = |name: &str| {
-            self.group_types
-                .iter()
-                .flatten()
-                .any(|own| own.get().is_some_and(|own| own.eq_ignore_ascii_case(name)))
-        };
-        let kind = match (
-            typed("Unified"),
-            is(&self.security_enabled),
-            is(&self.mail_enabled),
-        ) {
-            (true, ..) => "Microsoft 365 group",
-            (_, true, true) => "mail-enabled security group",
-            (_, false, true) => "distribution group",
-            _ => "security group",
-        };
-        let dynamic = if typed("DynamicMembership") {
-            ", dynamic"
-        } else {
-            ""
-        };
-        let mut detail = format!("{kind}{dynamic}");
-        for text in [&self.mail, &self.description]
-            .into_iter()
-            .filter_map(Text::filled)
-        {
-            detail.push_str(" · ");
-            detail.push_str(text);
-        }
-        detail
-    }
+fn filled<'a>(group: &'a Value, name: &str) -> Option<&'a str> {
+    group
+        .get(name)
+        .and_then(Value::as_str)
+        .filter(|text| !text.trim().is_empty())
 }
 
 /// A page of groups whose name begins with the query's.
@@ -105,26 +87,32 @@ pub(crate) fn discover(
     let response = client
         .get(&link, 1)
         .map_err(|failure| client.fault(failure, Area::Groups))?;
-    let listing: Listing<Found<'_>> =
+    let body: Value =
         serde_json::from_slice(&response.body).map_err(|error| malformed(Area::Groups, &error))?;
-    if let Some(next) = &listing.next {
+    let next = filled(&body, "@odata.nextLink");
+    if let Some(next) = next {
         check_link(next, &settings.graph)?;
     }
-    let groups = listing
-        .value
+    let Some(value) = body.get("value").and_then(Value::as_array) else {
+        return Err(Fault::protocol(
+            "graph.malformed",
+            "A page of groups has no list of them.",
+        ));
+    };
+    let groups = value
         .iter()
         .filter_map(|group| {
-            let id = group.id.filled()?;
+            let id = filled(group, "id")?;
             Some(Candidate {
                 id: id.to_owned(),
-                name: group.display_name.filled().unwrap_or(id).to_owned(),
-                detail: group.detail(),
+                name: filled(group, "displayName").unwrap_or(id).to_owned(),
+                detail: detail(group),
             })
         })
         .collect();
     Ok(Candidates {
         groups,
-        next: listing.next,
+        next: next.map(str::to_owned),
     })
 }
 

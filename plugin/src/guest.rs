@@ -77,7 +77,7 @@ impl bindings::exports::connector::plugin::hooks::Guest for Component {
     }
 
     fn preview(map: TransformMap, sample: String) -> Result<String, Vec<Problem>> {
-        transform::preview(&map, &sample)
+        transform::preview::preview(&map, &sample)
     }
 }
 
@@ -123,7 +123,6 @@ impl Transport for Host {
 
     fn log(&mut self, level: Level, message: &str) {
         let level = match level {
-            Level::Debug => log::Level::Debug,
             Level::Info => log::Level::Info,
             Level::Warn => log::Level::Warn,
         };

@@ -7,12 +7,18 @@
 //! Everything but `guest` is plain Rust over the trait `graph::transport::Transport`, and is
 //! tested natively.
 
+#![cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(dead_code, reason = "natively, nothing but tests calls the core")
+)]
+
 mod check;
 mod contract;
 mod delta;
 mod describe;
 mod discover;
 mod fault;
+mod fields;
 mod graph;
 #[cfg(target_arch = "wasm32")]
 mod guest;

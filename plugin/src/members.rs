@@ -11,7 +11,7 @@ use crate::contract::{Change, Fault, FaultKind, Joined, Member, MemberKind, Page
 use crate::fault::shown;
 use crate::graph::batch::{self, Verdict};
 use crate::graph::transport::Level;
-use crate::graph::walk::{Walk, check_link, hash, unreadable};
+use crate::graph::walk::{Walk, check_link, decode, hash, unreadable};
 use crate::graph::{Area, Client, Failure, malformed, throttled, url};
 use crate::model::{self, Listing, User, member_kind};
 use crate::run::{Run, page};
@@ -91,8 +91,7 @@ pub(crate) fn read_batch(
     checkpoint: Option<&str>,
 ) -> Result<Page, Fault> {
     let mut rest = match checkpoint {
-        Some(text) => serde_json::from_slice(text.as_bytes())
-            .map_err(|error| unreadable("checkpoint", &error))?,
+        Some(text) => decode("checkpoint", text)?,
         None => Rest {
             groups: groups.to_vec(),
             rounds: 0,
@@ -414,5 +413,4 @@ fn follow(
 }
 
 #[cfg(test)]
-#[path = "members_tests.rs"]
 mod tests;

@@ -1,12 +1,15 @@
 //! What an administrator configures, checked.
 
+mod catalogue;
+
+pub(crate) use catalogue::catalogue;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use crate::contract::{
-    Authentication, Choice, ClientCredentials, Connection, Problem, Proof, Quota, Setting,
-    SettingKind, Settings as Document,
+    Authentication, ClientCredentials, Connection, Problem, Proof, Quota, Settings as Document,
 };
 use crate::graph::url;
 
@@ -435,96 +438,5 @@ fn is_domain(text: &str) -> bool {
         && !text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
-/// What a form asks for.
-pub(crate) fn catalogue() -> Vec<Setting> {
-    let setting = |key: &str, label: &str, kind, required, help: &str| Setting {
-        key: key.to_owned(),
-        label: label.to_owned(),
-        kind,
-        required,
-        help: help.to_owned(),
-        default_value: None,
-    };
-    let clouds = CLOUDS
-        .iter()
-        .map(|cloud| Choice {
-            value: cloud.name.to_owned(),
-            label: cloud.label.to_owned(),
-        })
-        .collect();
-    vec![
-        setting(
-            "tenantId",
-            "Directory (tenant) ID",
-            SettingKind::Text,
-            true,
-            "GUID or domain name of the tenant, from the application's overview in the Entra admin center.",
-        ),
-        setting(
-            "clientId",
-            "Application (client) ID",
-            SettingKind::Text,
-            true,
-            "GUID of the registered application, from the same overview.",
-        ),
-        setting(
-            SECRET,
-            "Client secret",
-            SettingKind::Secret,
-            true,
-            "The secret's value (not its ID) from `Certificates & secrets`. It is shown only once, when it is created.",
-        ),
-        Setting {
-            default_value: Some("\"all\"".to_owned()),
-            ..setting(
-                "groups",
-                "Groups",
-                SettingKind::Items,
-                false,
-                "All groups, or the object ids of some. With some, only users who are direct members of these are kept.",
-            )
-        },
-        Setting {
-            default_value: Some("\"global\"".to_owned()),
-            ..setting(
-                "cloud",
-                "Microsoft cloud",
-                SettingKind::Choice(clouds),
-                false,
-                "The cloud in which the tenant lives and the application is registered.",
-            )
-        },
-        setting(
-            "loginEndpoint",
-            "Login endpoint",
-            SettingKind::Text,
-            false,
-            "Origin to get tokens from instead of the cloud's, such as `https://login.chinacloudapi.cn`.",
-        ),
-        setting(
-            "graphEndpoint",
-            "Graph endpoint",
-            SettingKind::Text,
-            false,
-            "Origin to read from instead of the cloud's Microsoft Graph. The token's scope stays that of the cloud.",
-        ),
-        setting(
-            "notification",
-            "Notification",
-            SettingKind::Document,
-            false,
-            "Copied to `notification` of every user record, from where a transform map may take it.",
-        ),
-        setting(
-            "defaultCountry",
-            "Default country",
-            SettingKind::Text,
-            false,
-            "The map `Platform defaults` uses it for users without a country; usually the country of the platform's subscription.",
-        ),
-    ]
-}
-
 #[cfg(test)]
-#[path = "settings_tests.rs"]
 mod tests;

@@ -8,7 +8,7 @@ use crate::contract::{
 use crate::graph::batch::{self, Verdict};
 use crate::graph::error::GraphError;
 use crate::graph::transport::{Level, Response};
-use crate::graph::walk::{Walk, check_link, unreadable};
+use crate::graph::walk::{Walk, check_link, decode, unreadable};
 use crate::graph::{Area, Client, Failure, malformed, throttled, url};
 use crate::members;
 use crate::model::{Group, Listing, User};
@@ -98,20 +98,13 @@ pub(crate) fn latest_url(run: &Run<'_>, client: &Client<'_>, of: Of) -> String {
 }
 
 fn latest(run: &Run<'_>, client: &mut Client<'_>, of: Of) -> Result<String, Fault> {
-    #[derive(Deserialize)]
-    struct Links {
-        #[serde(default, rename = "@odata.nextLink")]
-        next: Option<String>,
-        #[serde(default, rename = "@odata.deltaLink")]
-        delta: Option<String>,
-    }
     let area = area(of);
     let mut link = latest_url(run, client, of);
     for _ in 0..TOKEN_PAGES {
         let response = client
             .get(&link, 1)
             .map_err(|failure| client.fault(failure, area))?;
-        let links: Links =
+        let links: Listing<User<'_>> =
             serde_json::from_slice(&response.body).map_err(|error| malformed(area, &error))?;
         match (links.next, links.delta) {
             (None, Some(delta)) => {
@@ -155,6 +148,13 @@ fn step(client: &mut Client<'_>, walk: &mut Walk, link: &str, area: Area) -> Res
         Ok(response) => Ok(Step::Page(response)),
         Err(Failure::Graph(error)) if error.page_expired() => {
             walk.restart()?;
+            client.log(
+                Level::Info,
+                &format!(
+                    "The list of {} is started again: its link expired.",
+                    area.words()
+                ),
+            );
             Ok(Step::Again)
         }
         Err(failure) => Err(client.fault(failure, area)),
@@ -285,8 +285,7 @@ pub(crate) fn read_configured(
     checkpoint: Option<&str>,
 ) -> Result<Page, Fault> {
     let mut at: Configured = match checkpoint {
-        Some(text) => serde_json::from_slice(text.as_bytes())
-            .map_err(|error| unreadable("checkpoint", &error))?,
+        Some(text) => decode("checkpoint", text)?,
         None => Configured::default(),
     };
     let Scope::Groups(ids) = &run.settings.scope else {
@@ -432,5 +431,4 @@ pub(crate) fn mark(run: &Run<'_>, of: Of, link: String) -> Result<CursorPart, Fa
 }
 
 #[cfg(test)]
-#[path = "snapshot_tests.rs"]
 mod tests;

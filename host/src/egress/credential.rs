@@ -1,7 +1,7 @@
 //! The credential of a connection: gets tokens, keeps them, adds them to requests.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     fmt,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -35,6 +35,8 @@ const MARGIN: Duration = Duration::from_secs(300);
 const ATTEMPTS: u32 = 3;
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How many of its tokens a gateway keeps from the guest's eyes.
+const TOKENS: usize = 16;
 const MOST_ROLES: usize = 500;
 
 /// What a credential grants.
@@ -110,6 +112,8 @@ struct OAuth {
 #[derive(Default)]
 struct Getting {
     failed: Option<(Instant, Refusal)>,
+    /// Earlier ones may still be good, and be in an answer that is on its way.
+    tokens: VecDeque<SecretString>,
 }
 
 /// The credential of one gateway.
@@ -247,7 +251,9 @@ impl Credential {
             None => match self.exchange(oauth).await {
                 Ok(token) => {
                     getting.failed = None;
-                    return Ok(self.take(oauth, old.as_deref(), token));
+                    getting.tokens.push_front(token.value.clone());
+                    getting.tokens.truncate(TOKENS);
+                    return Ok(self.take(oauth, token, &getting.tokens));
                 }
                 Err((failure, memory)) => {
                     getting.failed = Some((Instant::now() + memory, failure.clone()));
@@ -262,15 +268,14 @@ impl Credential {
         }
     }
 
-    fn take(&self, oauth: &OAuth, old: Option<&Token>, token: Token) -> Grant {
+    fn take(&self, oauth: &OAuth, token: Token, tokens: &VecDeque<SecretString>) -> Grant {
         let grant = token.grant(Instant::now());
-        // The one before may still be good, and still be in an answer that is being read.
-        let tokens = old.map(|old| &old.value).into_iter().chain([&token.value]);
-        let patterns = Patterns::new(self.secrets.iter().chain(tokens));
+        // First hidden, then used.
+        let patterns = Arc::new(Patterns::new(self.secrets.iter().chain(tokens)));
         *self
             .patterns
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(patterns);
+            .unwrap_or_else(PoisonError::into_inner) = patterns;
         *oauth
             .current
             .write()

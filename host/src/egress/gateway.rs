@@ -1,11 +1,8 @@
 //! A run's way out.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+mod open;
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -13,20 +10,18 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER},
 };
 use jiff::Timestamp;
-use url::Url;
 
 use super::{
-    Authentication, Connection, Egress, Limits, Quota, Secrets,
-    allow::{Origin, Policy, Reach},
+    Limits,
+    allow::{Origin, Reach},
     body::{Body, BodyLimits},
     client::Transport,
     credential::{Credential, Grant, Refusal},
-    error::{EgressError, SendError, SendErrorKind},
+    error::{SendError, SendErrorKind},
     gate::{Gate, Pass, Slots, Throttle},
     headers,
-    pace::{Allowance, Landing, difference},
+    pace::{Landing, difference},
     scrub::Scrubber,
-    token::TokenClient,
     usage::{Counters, Usage, route},
 };
 
@@ -74,72 +69,6 @@ struct Checked<'a> {
 }
 
 impl Gateway {
-    pub(super) fn new(
-        egress: &Egress,
-        connection: &Connection,
-        declared_hosts: &[String],
-        secrets: Secrets,
-        limits: Limits,
-    ) -> Result<Self, EgressError> {
-        let policy = Policy::new(&egress.options.allow_origins, declared_hosts)?;
-        let (allowance, cost_header) = quota(connection.quota.as_ref())?;
-        let slots = Arc::new(Slots::new(limits.max_in_flight));
-        let mut doors = BTreeMap::new();
-        for text in &connection.origins {
-            let origin = address("origin", text)?;
-            let reach = policy.judge(&origin)?;
-            let gate = || Gate::new(allowance, limits.max_in_flight, Arc::clone(&slots));
-            doors.entry(origin).or_insert_with(|| Door {
-                reach,
-                gate: gate(),
-            });
-        }
-        let counters = Arc::new(Counters::default());
-        let transport = Arc::new(Transport::new(egress.recipe.clone(), limits.max_in_flight)?);
-        let (audience, client) = match &connection.authentication {
-            Authentication::None => (BTreeSet::new(), None),
-            Authentication::Bearer { .. } => (doors.keys().cloned().collect(), None),
-            Authentication::ClientCredentials(credentials) => {
-                let named: BTreeSet<Origin> = credentials
-                    .audience
-                    .iter()
-                    .map(|text| address("audience", text))
-                    .collect::<Result<_, _>>()?;
-                let origin = address("token endpoint", &credentials.token_endpoint)?;
-                let reach = policy.judge(&origin)?;
-                let url = Url::parse(&credentials.token_endpoint).map_err(|_| {
-                    EgressError::Unsupported("the token endpoint can't be read as a URL".to_owned())
-                })?;
-                let client = TokenClient::new(
-                    credentials,
-                    &secrets,
-                    (url, origin, reach),
-                    Arc::clone(&transport),
-                    Arc::clone(&counters),
-                )?;
-                (
-                    named
-                        .into_iter()
-                        .filter(|origin| doors.contains_key(origin))
-                        .collect(),
-                    Some(client),
-                )
-            }
-        };
-        let credential = Credential::new(&connection.authentication, audience, secrets, client)?;
-        let idle_timeout = egress.options.idle_timeout.min(LONGEST_IDLE);
-        Ok(Self {
-            doors,
-            credential,
-            transport,
-            counters,
-            slots,
-            limits,
-            idle_timeout,
-            cost_header,
-        })
-    }
-
     /// Sends a guest's request and gives the head of its response; the body follows as a stream.
     /// A redirect is a response like any other.
     ///
@@ -260,6 +189,11 @@ impl Gateway {
             .max_by_key(|throttle| throttle.until)
     }
 
+    #[cfg(test)]
+    pub(super) fn hides(&self, text: &str) -> bool {
+        self.credential.patterns().occur_in(text.as_bytes())
+    }
+
     fn check(&self, request: http::Request<Bytes>) -> Result<Checked<'_>, SendError> {
         let (parts, body) = request.into_parts();
         headers::method(&parts.method)?;
@@ -291,6 +225,14 @@ impl Gateway {
         *request.headers_mut() = headers;
         if !body.is_empty() {
             *request.body_mut() = Some(body.into());
+        } else if matches!(
+            *request.method(),
+            Method::POST | Method::PUT | Method::PATCH
+        ) {
+            // Some servers insist on it, and the client leaves it out.
+            request
+                .headers_mut()
+                .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         Ok(Checked {
             origin,
@@ -396,34 +338,6 @@ fn paced(wait: Duration) -> http::Response<Body> {
         HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)),
     );
     answer
-}
-
-fn address(what: &'static str, text: &str) -> Result<Origin, EgressError> {
-    Origin::of_text(text).map_err(|source| EgressError::Address { what, source })
-}
-
-fn quota(quota: Option<&Quota>) -> Result<(Option<Allowance>, Option<HeaderName>), EgressError> {
-    let Some(quota) = quota else {
-        return Ok((None, None));
-    };
-    if quota.units == 0 || quota.window_ms == 0 {
-        return Err(EgressError::Quota("units and window must be more than 0"));
-    }
-    let name = quota
-        .cost_header
-        .as_deref()
-        .map(str::parse::<HeaderName>)
-        .transpose();
-    let name =
-        name.map_err(|_| EgressError::Quota("the cost header isn't the name of a header"))?;
-    let window = Duration::from_millis(u64::from(quota.window_ms));
-    Ok((
-        Some(Allowance {
-            units: u64::from(quota.units),
-            window,
-        }),
-        name,
-    ))
 }
 
 #[cfg(test)]

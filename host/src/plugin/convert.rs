@@ -7,6 +7,7 @@
 use serde::de::IgnoredAny;
 
 use super::bindings::connector::plugin::contract as wit;
+use super::log::one_line;
 use super::{CallError, harmless};
 use crate::contract::{
     Candidate, Candidates, CheckLine, CheckOutcome, Choice, DataModel, Description, Expectation,
@@ -65,13 +66,21 @@ fn id(field: &str, id: String) -> Result<String, CallError> {
     if id.is_empty() || id.len() > ID_BYTES {
         return Err(bad(
             field,
-            format!("an identifier has 1 to {ID_BYTES} bytes, this has {}", id.len()),
+            format!(
+                "an identifier has 1 to {ID_BYTES} bytes, this has {}",
+                id.len()
+            ),
         ));
     }
-    if id.bytes().all(|b| b.is_ascii_graphic()) || id.chars().all(|c| !c.is_control() && !c.is_whitespace()) {
+    if id.bytes().all(|b| b.is_ascii_graphic())
+        || id.chars().all(|c| !c.is_control() && !c.is_whitespace())
+    {
         Ok(id)
     } else {
-        Err(bad(field, "an identifier has no control characters or spaces"))
+        Err(bad(
+            field,
+            "an identifier has no control characters or spaces",
+        ))
     }
 }
 
@@ -113,7 +122,11 @@ pub(super) fn description(d: wit::Description) -> Result<Description, CallError>
         direction: label(&d.direction),
         incremental: d.incremental,
         unsupported: texts("unsupported", &d.unsupported)?,
-        settings: d.settings.into_iter().map(setting).collect::<Result<_, _>>()?,
+        settings: d
+            .settings
+            .into_iter()
+            .map(setting)
+            .collect::<Result<_, _>>()?,
         permissions: d
             .permissions
             .iter()
@@ -299,7 +312,7 @@ pub(super) fn candidates(c: wit::Candidates) -> Result<Candidates, CallError> {
             .map(|g| {
                 Ok(Candidate {
                     id: id("groups.id", g.id)?,
-                    name: label(&g.name),
+                    name: one_line(&g.name, LABEL_BYTES),
                     detail: label(&g.detail),
                 })
             })
@@ -343,10 +356,7 @@ impl Border<'_> {
                 groups: opening.expected.groups,
                 members: opening.expected.members,
             },
-            drop_unreferenced_users: matches!(
-                opening.unreferenced_users,
-                wit::Retention::Drop
-            ),
+            drop_unreferenced_users: matches!(opening.unreferenced_users, wit::Retention::Drop),
             note: opening.note.as_deref().map(text),
         })
     }
@@ -434,11 +444,7 @@ impl Border<'_> {
         if value.len() > self.limits.state_bytes {
             return Err(bad(
                 field,
-                format!(
-                    "{} bytes, at most {}",
-                    value.len(),
-                    self.limits.state_bytes
-                ),
+                format!("{} bytes, at most {}", value.len(), self.limits.state_bytes),
             ));
         }
         Ok(())
@@ -509,7 +515,7 @@ impl Border<'_> {
         self.document(field, &object.document)?;
         Ok(Object {
             id: id(field, object.id)?,
-            name: label(&object.name),
+            name: one_line(&object.name, LABEL_BYTES),
             document: object.document,
         })
     }

@@ -10,7 +10,7 @@ use wasmtime::{
     Cache, CacheConfig, Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
 };
 use wasmtime_wasi::p2::bindings::{cli, random};
-use wasmtime_wasi::{cli::WasiCli, cli::WasiCliView, random::WasiRandom, WasiView};
+use wasmtime_wasi::{WasiView, cli::WasiCli, cli::WasiCliView, random::WasiRandom};
 
 use super::PluginError;
 use super::bindings::Connector;

@@ -89,12 +89,13 @@ impl Plugin {
         };
         let pre = engine.linker.instantiate_pre(&component).map_err(misfit)?;
         let pre = Arc::new(ConnectorPre::new(pre).map_err(misfit)?);
-        let description = Instance::describe(engine, &pre)
-            .await
-            .map_err(|error| PluginError::Description {
-                what: what.clone(),
-                source: Box::new(error),
-            })?;
+        let description =
+            Instance::describe(engine, &pre)
+                .await
+                .map_err(|error| PluginError::Description {
+                    what: what.clone(),
+                    source: Box::new(error),
+                })?;
         Ok(Self {
             engine: engine.clone(),
             pre,

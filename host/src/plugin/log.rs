@@ -89,11 +89,7 @@ impl RunLog {
 /// Text that may be logged or shown: at most `max_bytes` long, control characters made visible, so
 /// that no line can pass for two and no terminal obeys it.
 pub(crate) fn harmless(text: &str, max_bytes: usize) -> String {
-    let mut end = text.len().min(max_bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let (head, tail) = text.split_at(end);
+    let (head, cut) = head(text, max_bytes);
     let mut out = String::with_capacity(head.len());
     for c in head.chars() {
         if c.is_control() || is_format_control(c) {
@@ -102,10 +98,28 @@ pub(crate) fn harmless(text: &str, max_bytes: usize) -> String {
             out.push(c);
         }
     }
-    if !tail.is_empty() {
+    if cut {
         out.push('…');
     }
     out
+}
+
+/// A label of one line, at most `max_bytes` long: control characters become spaces. Characters that join
+/// emoji and order mixed scripts belong to a name and stay; whoever shows it must isolate it.
+pub(crate) fn one_line(text: &str, max_bytes: usize) -> String {
+    let (head, cut) = head(text, max_bytes);
+    let mut out = head.replace(char::is_control, " ");
+    if cut {
+        out.push('…');
+    }
+    out
+}
+
+/// At most `max_bytes` of a text, and whether there is more.
+fn head(text: &str, max_bytes: usize) -> (&str, bool) {
+    let end = text.floor_char_boundary(max_bytes);
+    let (head, tail) = text.split_at(end);
+    (head, !tail.is_empty())
 }
 
 /// Characters that reorder or hide the text around them.
@@ -123,6 +137,11 @@ mod tests {
             harmless("one\nERROR two\u{1b}[2J", 100),
             "one\\u{a}ERROR two\\u{1b}[2J"
         );
+    }
+
+    #[test]
+    fn a_label_is_one_line_and_keeps_what_its_script_needs() {
+        assert_eq!(one_line("👩\u{200d}👧\tB", 100), "👩\u{200d}👧 B");
     }
 
     #[test]

@@ -33,7 +33,10 @@ mod tests {
     fn a_run_is_held_only_beyond_both_the_share_and_the_count() {
         let guard = Guard::default();
         assert!(!holds(&guard, &users(50, 50)), "the count is not exceeded");
-        assert!(!holds(&guard, &users(51, 1_000)), "the share is not exceeded");
+        assert!(
+            !holds(&guard, &users(51, 1_000)),
+            "the share is not exceeded"
+        );
         assert!(!holds(&guard, &users(200, 1_000)), "exactly the share");
         assert!(holds(&guard, &users(201, 1_000)));
         assert!(holds(&guard, &users(51, 51)));

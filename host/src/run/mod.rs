@@ -33,7 +33,7 @@ pub use report::{
 };
 
 use patience::{Next, Tries};
-use read::{Reader, ReadEnd};
+use read::{ReadEnd, Reader};
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -235,13 +235,11 @@ fn due(
     fingerprint: &str,
 ) -> Result<(Mode, &'static str), Fault> {
     let usable = match cursor {
-        _ if !job.plugin.description().incremental => {
-            Err("the plugin can't read increments")
-        }
+        _ if !job.plugin.description().incremental => Err("the plugin can't read increments"),
         None => Err("no snapshot has succeeded yet"),
-        Some(cursor) if cursor.fingerprint != fingerprint => {
-            Err("settings, transform map, links or the plugin's checkpoints changed since the last snapshot")
-        }
+        Some(cursor) if cursor.fingerprint != fingerprint => Err(
+            "settings, transform map, links or the plugin's checkpoints changed since the last snapshot",
+        ),
         Some(_) => Ok("the last run left a cursor"),
     };
     match (job.mode, usable) {

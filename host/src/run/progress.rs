@@ -79,7 +79,9 @@ impl Progress {
             match change {
                 Change::User(_) => users += 1,
                 Change::Group(_) => groups += 1,
-                Change::MembersAdded { members: joined, .. } => members += joined.len() as u64,
+                Change::MembersAdded {
+                    members: joined, ..
+                } => members += joined.len() as u64,
                 _ => {}
             }
         }

@@ -236,5 +236,4 @@ fn by_error(
 }
 
 #[cfg(test)]
-#[path = "entra_tests.rs"]
 mod tests;

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::contract::{Fault, FaultKind};
 use crate::fault::shown;
-use crate::model::Text;
 
 /// A conclusive answer other than success.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,27 +16,6 @@ pub(crate) struct GraphError {
     /// To show.
     pub(crate) message: String,
     pub(crate) request_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    error: Option<Detail<'a>>,
-}
-
-/// Microsoft spells the member both ways.
-#[derive(Deserialize)]
-struct Detail<'a> {
-    #[serde(borrow, default)]
-    code: Text<'a>,
-    #[serde(borrow, default)]
-    message: Text<'a>,
-    #[serde(borrow, default, rename = "innerError")]
-    inner: Option<Box<Detail<'a>>>,
-    #[serde(borrow, default, rename = "innererror")]
-    lower_inner: Option<Box<Detail<'a>>>,
-    #[serde(borrow, default, rename = "request-id")]
-    request_id: Text<'a>,
 }
 
 /// Codes with which Graph asks for a full round, compared without case.
@@ -62,21 +40,27 @@ impl GraphError {
             message: String::new(),
             request_id: header_id.map(shown),
         };
-        let envelope = serde_json::from_slice::<Envelope<'_>>(body).ok();
-        let mut level = envelope.and_then(|envelope| envelope.error).map(Box::new);
+        let envelope = serde_json::from_slice::<Value>(body).unwrap_or_default();
+        let mut level = envelope.get("error");
         // Inner errors nest; nobody needs more than a few of them.
         for _ in 0..8 {
             let Some(detail) = level else { break };
-            if let Some(code) = detail.code.filled() {
-                error.codes.push(shown(code));
-            }
+            let text = |name: &str| {
+                detail
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .filter(|text| !text.is_empty())
+                    .map(shown)
+            };
+            error.codes.extend(text("code"));
             if error.message.is_empty() {
-                error.message = detail.message.filled().map(shown).unwrap_or_default();
+                error.message = text("message").unwrap_or_default();
             }
-            if let Some(id) = detail.request_id.filled() {
-                error.request_id = Some(shown(id));
-            }
-            level = detail.inner.or(detail.lower_inner);
+            error.request_id = text("request-id").or(error.request_id);
+            // Microsoft spells the member both ways.
+            level = detail
+                .get("innerError")
+                .or_else(|| detail.get("innererror"));
         }
         error
     }
@@ -199,11 +183,7 @@ mod tests {
 
     #[test]
     fn a_deeply_nested_error_is_read_without_harm() {
-        let body = format!(
-            "{}{}",
-            r#"{"error":{"code":"x","innerError":"#.repeat(1),
-            "null}}"
-        );
+        let body = format!("{}{}", r#"{"error":{"code":"x","innerError":"#, "null}}");
         assert_eq!(
             GraphError::decode(400, body.as_bytes(), None).code(),
             Some("x")

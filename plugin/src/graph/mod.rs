@@ -443,5 +443,4 @@ fn guid(high: u64, low: u64) -> String {
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;

@@ -70,7 +70,6 @@ pub(crate) enum SendError {
 /// How much a message matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
-    Debug,
     Info,
     Warn,
 }

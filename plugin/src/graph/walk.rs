@@ -1,5 +1,6 @@
 //! Following links from page to page, across calls.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Fault, FaultKind};
@@ -42,8 +43,7 @@ impl Walk {
 
     /// Where the checkpoint says.
     pub(crate) fn resume(checkpoint: &str) -> Result<Self, Fault> {
-        serde_json::from_slice(checkpoint.as_bytes())
-            .map_err(|error| unreadable("checkpoint", &error))
+        decode("checkpoint", checkpoint)
     }
 
     pub(crate) fn next(&self) -> Option<&str> {
@@ -154,6 +154,18 @@ pub(crate) fn check_link(link: &str, origin: &str) -> Result<(), Fault> {
     .with_remedy(
         "If Microsoft Graph is behind a proxy, it must rewrite the links in its answers too.",
     ))
+}
+
+/// Reads a state or checkpoint that is an object.
+pub(crate) fn decode<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, Fault> {
+    if !text.starts_with('{') {
+        // A list would pass for an object whose members are all absent.
+        return Err(unreadable(
+            what,
+            &serde::de::Error::custom("it is no object"),
+        ));
+    }
+    serde_json::from_slice(text.as_bytes()).map_err(|error| unreadable(what, &error))
 }
 
 /// The fault for a state or checkpoint that isn't one of ours.

@@ -1,7 +1,7 @@
 //! The ready-made maps.
 
 use crate::contract::{Rule, TransformMap};
-use crate::model::{SOURCE_MODEL, TARGET_MODEL};
+use crate::fields::{SOURCE_MODEL, TARGET_MODEL};
 
 const DETAILS: &str = "userData.userDetails.";
 

@@ -5,17 +5,17 @@
 
 mod functions;
 pub(crate) mod maps;
-mod preview;
+pub(crate) mod preview;
 mod problems;
 
-pub(crate) use preview::preview;
 pub(crate) use problems::problems;
 
 use serde_json::Value;
 
 use crate::contract::{Problem, TransformMap};
+use crate::fields::{Field, GROUP_PREFIX, SOURCE_FIELDS, Side};
 use crate::graph::walk::hash;
-use crate::model::{Field, GROUP_PREFIX, Group, SOURCE_FIELDS, Side, User};
+use crate::model::{Group, User};
 
 use functions::Function;
 
@@ -233,6 +233,14 @@ fn text_as_json(text: &str) -> Vec<u8> {
     out
 }
 
+fn write_list(items: &[String], out: &mut Vec<u8>) {
+    for (index, item) in items.iter().enumerate() {
+        out.push(if index == 0 { b'[' } else { b',' });
+        push_text(out, item);
+    }
+    out.push(b']');
+}
+
 fn push_text(out: &mut Vec<u8>, text: &str) {
     // Writing a text into memory can't fail.
     let _ = serde_json::to_writer(out, text);
@@ -283,32 +291,23 @@ impl Leaf {
     /// Writes the value, unless there is none.
     fn write<'r>(&self, value: &dyn Fn(Field) -> Option<Found<'r>>, out: &mut Vec<u8>) -> bool {
         for source in &self.sources {
-            match source {
+            let written = match source {
                 Source::Json(json) => {
                     out.extend_from_slice(json.as_bytes());
-                    return true;
+                    true
                 }
-                Source::Text(text) => {
-                    if self.write_text(text, out) {
-                        return true;
-                    }
-                }
+                Source::Text(text) => self.write_text(text, out),
                 Source::Field(field) => match value(*field) {
-                    Some(Found::Text(text)) => {
-                        if self.write_text(text, out) {
-                            return true;
-                        }
-                    }
+                    Some(Found::Text(text)) => self.write_text(text, out),
                     Some(Found::List(items)) => {
-                        for (index, item) in items.iter().enumerate() {
-                            out.push(if index == 0 { b'[' } else { b',' });
-                            push_text(out, item);
-                        }
-                        out.push(b']');
-                        return true;
+                        write_list(items, out);
+                        true
                     }
-                    None => {}
+                    None => false,
                 },
+            };
+            if written {
+                return true;
             }
         }
         let Some(default) = &self.default else {

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::contract::{Problem, TransformMap};
-use crate::model::{GROUPS_PATH, Group, Text, User};
+use crate::fields::GROUPS_PATH;
+use crate::model::{Group, Text, User};
 
 use super::{Constants, EVENT_TYPE, Map};
 

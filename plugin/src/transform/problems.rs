@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::contract::{Problem, Rule, TransformMap};
-use crate::model::{
+use crate::fields::{
     GROUP_PREFIX, IDENTITY_TARGETS, OPEN_TARGET, SOURCE_FIELDS, SOURCE_MODEL, Side, TARGET_FIELDS,
     TARGET_MODEL,
 };

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::generate::guid;
 use super::odata::Query;
+use super::records::guid;
 use super::refusal::Refusal;
 use super::render::guid_text;
 use super::state::{Guarded, Reply, State};

@@ -38,7 +38,7 @@ impl State {
     /// Answers a batch. It succeeds as a whole even if each of its parts fails.
     pub(crate) fn batch(&self, call: &Call) -> Reply {
         match self.parts(call) {
-            Ok(parts) => Reply::json(write(parts)),
+            Ok(parts) => Reply::json(write(parts, self.behaviour.read().nastiness)),
             Err(refusal) => self.refuse(&refusal, call),
         }
     }
@@ -158,7 +158,8 @@ fn part_call(whole: &Call, part: &Part<'_>) -> Call {
     }
 }
 
-fn write(parts: Vec<(String, Reply)>) -> Vec<u8> {
+/// Writes the answer. A nasty one varies the case of header names, which in JSON are keys like any other.
+fn write(parts: Vec<(String, Reply)>, nastiness: f64) -> Vec<u8> {
     let mut out = Vec::with_capacity(
         64 + parts
             .iter()
@@ -182,7 +183,11 @@ fn write(parts: Vec<(String, Reply)>) -> Vec<u8> {
         );
         for (name, value) in &reply.headers {
             out.push(b',');
-            render::string(out, name);
+            if fastrand::f64() < nastiness {
+                render::string(out, &name.to_ascii_lowercase());
+            } else {
+                render::string(out, name);
+            }
             out.push(b':');
             render::string(out, value);
         }

@@ -1,31 +1,28 @@
 //! Collections: pages, counts, links and their traps.
 
-use std::collections::HashSet;
-
 use super::chance::Chance;
 use super::directory::{Directory, Life, Slot};
 use super::odata::{Listing, Query, Scope, Selection};
-use super::options::HiddenMembers;
 use super::refusal::Refusal;
 use super::render;
-use super::route::{Target, readers};
+use super::route::readers;
 use super::schema::Kind;
 use super::state::{Call, State};
 use super::token::{PageToken, fingerprint};
 
 /// What a page shows.
-struct Source<'a> {
-    slots: &'a [Slot],
+pub(crate) struct Source<'a> {
+    pub(crate) slots: &'a [Slot],
     /// Positions are slots of an ordered list that may change in between, not places in a list that only grows.
-    by_slot: bool,
-    kinds: &'a [Kind],
+    pub(crate) by_slot: bool,
+    pub(crate) kinds: &'a [Kind],
     /// Last part of `@odata.context`.
-    context: String,
+    pub(crate) context: String,
     /// Objects carry `@odata.type`, because they may be of several types.
-    typed: bool,
+    pub(crate) typed: bool,
 }
 
-type Answer = Result<Vec<u8>, Refusal>;
+pub(crate) type Answer = Result<Vec<u8>, Refusal>;
 
 impl State {
     /// `/users` and `/groups`.
@@ -150,86 +147,6 @@ impl State {
         Ok(out)
     }
 
-    /// `/groups/{id}/members`, `/transitiveMembers` and their casts.
-    pub(crate) fn list_members(&self, call: &Call, target: Target<'_>, transitive: bool) -> Answer {
-        let directory = self.directory.read();
-        let group = find(&directory, target.id, Kind::Group)?;
-        let cast = target
-            .cast
-            .map(|name| cast(name, directory.is_unified(group) && !transitive))
-            .transpose()?;
-        let listing = self.member_listing(call, cast)?;
-        let everyone;
-        let slots = if self.sees_members(&directory, group)? {
-            if transitive {
-                everyone = self.transitive(&directory, group);
-                everyone.as_slice()
-            } else {
-                directory.members(group)
-            }
-        } else {
-            &[]
-        };
-        let kinds = cast
-            .as_ref()
-            .map_or(Kind::ALL.as_slice(), std::slice::from_ref);
-        let context = match cast {
-            Some(kind) => format!("Collection({})", kind.type_name()),
-            None => "directoryObjects".to_owned(),
-        };
-        self.page(
-            call,
-            &directory,
-            &Source {
-                slots,
-                by_slot: true,
-                kinds,
-                context,
-                typed: cast.is_none(),
-            },
-            &listing,
-        )
-    }
-
-    /// `/users/{id}/memberOf` and `/transitiveMemberOf`: groups with hidden members are silently left out for apps
-    /// without `Member.Read.Hidden`.
-    pub(crate) fn list_member_of(
-        &self,
-        call: &Call,
-        target: Target<'_>,
-        transitive: bool,
-    ) -> Answer {
-        let directory = self.directory.read();
-        let user = find(&directory, target.id, Kind::User)?;
-        let cast = target.cast.map(|name| cast(name, false)).transpose()?;
-        let listing = self.member_listing(call, cast)?;
-        let mut groups: Vec<Slot> = directory.groups_of(user).collect();
-        if transitive {
-            let mut seen: HashSet<Slot> = groups.iter().copied().collect();
-            let mut next = 0;
-            while let Some(group) = groups.get(next).copied() {
-                next += 1;
-                groups.extend(
-                    directory
-                        .groups_of(group)
-                        .filter(|parent| seen.insert(*parent)),
-                );
-            }
-        }
-        let all = self.granted(&["Member.Read.Hidden"]);
-        groups.retain(|group| all || !directory.is_hidden(*group));
-        groups.sort_unstable();
-        let context = "directoryObjects".to_owned();
-        let source = Source {
-            slots: &groups,
-            by_slot: true,
-            kinds: &[Kind::Group],
-            context,
-            typed: cast.is_none(),
-        };
-        self.page(call, &directory, &source, &listing)
-    }
-
     /// `POST /directoryObjects/getByIds`.
     pub(crate) fn get_by_ids(&self, call: &Call) -> Answer {
         #[derive(serde::Deserialize)]
@@ -277,50 +194,6 @@ impl State {
         Ok(out)
     }
 
-    fn member_listing(&self, call: &Call, cast: Option<Kind>) -> Result<Listing, Refusal> {
-        let kinds = cast
-            .as_ref()
-            .map_or(Kind::ALL.as_slice(), std::slice::from_ref);
-        let listing = Listing::read(&call.query, kinds, call.consistency)?;
-        let advanced_only = cast.is_some()
-            || listing.filter.is_some()
-            || listing.search.is_some()
-            || listing.order.is_some();
-        if advanced_only && !listing.advanced {
-            return Err(Refusal::unsupported(
-                "The query requires the header 'ConsistencyLevel: eventual' and '$count=true'.",
-            ));
-        }
-        Ok(listing)
-    }
-
-    /// Whether the app sees the members of this group; `Err` where hidden members are answered with 403.
-    pub(crate) fn sees_members(&self, directory: &Directory, group: Slot) -> Result<bool, Refusal> {
-        if !directory.is_hidden(group) || self.granted(&["Member.Read.Hidden"]) {
-            return Ok(true);
-        }
-        match self.behaviour.read().hidden_members {
-            HiddenMembers::Empty => Ok(false),
-            HiddenMembers::Forbidden => Err(Refusal::denied()),
-        }
-    }
-
-    /// Everything under a group, each object once, ordered by slot. Cycles are walked once.
-    fn transitive(&self, directory: &Directory, group: Slot) -> Vec<Slot> {
-        let mut seen = HashSet::new();
-        let mut open = vec![group];
-        while let Some(parent) = open.pop() {
-            for member in directory.members(parent) {
-                if directory.is_live(*member) && seen.insert(*member) {
-                    open.push(*member);
-                }
-            }
-        }
-        let mut all: Vec<Slot> = seen.into_iter().collect();
-        all.sort_unstable();
-        all
-    }
-
     /// Writes one member, as much of it as the app may read.
     fn member(
         &self,
@@ -359,7 +232,7 @@ impl State {
         out.push(b']');
     }
 
-    fn page(
+    pub(crate) fn page(
         &self,
         call: &Call,
         directory: &Directory,
@@ -516,7 +389,7 @@ fn next_link(call: &Call, token: &str) -> String {
 }
 
 /// A live object of this id; Graph tells malformed ids from unknown ones.
-fn find(directory: &Directory, id: &str, kind: Kind) -> Result<Slot, Refusal> {
+pub(crate) fn find(directory: &Directory, id: &str, kind: Kind) -> Result<Slot, Refusal> {
     match render::parse_guid(id) {
         Some(number) => directory
             .find_live(number, kind)
@@ -536,21 +409,6 @@ fn find(directory: &Directory, id: &str, kind: Kind) -> Result<Slot, Refusal> {
                 .ok_or_else(|| Refusal::not_found(id))
         }
         None => Err(Refusal::bad(format!("Invalid object identifier '{id}'."))),
-    }
-}
-
-fn cast(name: &str, unified: bool) -> Result<Kind, Refusal> {
-    let kind = Kind::ALL
-        .into_iter()
-        .find(|kind| kind.type_name().eq_ignore_ascii_case(name));
-    let kind = kind.ok_or_else(|| {
-        Refusal::bad(format!("The cast to '{name}' does not name a member type."))
-    })?;
-    // A Microsoft 365 group holds nothing but users.
-    if unified && kind != Kind::User {
-        Err(Refusal::unsupported("Unsupported Query."))
-    } else {
-        Ok(kind)
     }
 }
 

@@ -16,8 +16,8 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::admin::Answer;
-use super::generate::guid;
 use super::odata::{Query, decode};
+use super::records::guid;
 use super::refusal::Refusal;
 use super::render::guid_text;
 use super::route::Route;

@@ -108,8 +108,14 @@ impl State {
         render::string(&mut body, &refusal.message);
         let stamp = jiff::Timestamp::from_second(i64::try_from(self.now()).unwrap_or_default())
             .unwrap_or_default();
+        // The documentation spells it both ways.
+        let spelling = if fastrand::f64() < self.behaviour.read().nastiness {
+            "innererror"
+        } else {
+            "innerError"
+        };
         let inner = format!(
-            ",\"innerError\":{{\"date\":\"{}\",\"request-id\":\"{}\",\"client-request-id\":",
+            ",\"{spelling}\":{{\"date\":\"{}\",\"request-id\":\"{}\",\"client-request-id\":",
             stamp.strftime("%Y-%m-%dT%H:%M:%S"),
             call.request_id
         );

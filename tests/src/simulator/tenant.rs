@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::blob::{Blob, Field};
 use super::directory::{Denied, Directory, Life, Slot};
-use super::generate::{GroupSort, NewUser, group_blob, guid, user_blob};
+use super::records::{GroupSort, NewUser, group_blob, guid, user_blob};
 use super::render::{guid_text, parse_guid};
 use super::schema::{Kind, Shape};
 

@@ -17,7 +17,8 @@ async fn after_each_of_fifty_batches_of_changes_the_directory_equals_the_tenant(
         lab.simulator.churn(batch, 25);
         let report = lab.succeed().await;
         assert_eq!(report.mode, Mode::Incremental, "{}", report.reason);
-        lab.assert_equals_tenant(&format!("after batch {batch}")).await;
+        lab.assert_equals_tenant(&format!("after batch {batch}"))
+            .await;
     }
 }
 
@@ -45,12 +46,14 @@ async fn an_expired_token_becomes_a_snapshot_that_finds_what_was_deleted_meanwhi
         let mut lab = Lab::new(small()).await;
         lab.allow_mass_change = true;
         lab.succeed().await;
-        lab.simulator.edit_behaviour(|b| b.expiry_spelling = spelling);
+        lab.simulator
+            .edit_behaviour(|b| b.expiry_spelling = spelling);
         lab.simulator.churn(77, 80);
         lab.simulator.advance_clock(8 * 24 * 3600);
         let report = lab.succeed().await;
         assert_eq!(report.mode, Mode::Snapshot, "{spelling:?}");
-        lab.assert_equals_tenant(&format!("after {spelling:?}")).await;
+        lab.assert_equals_tenant(&format!("after {spelling:?}"))
+            .await;
         let report = lab.succeed().await;
         assert_eq!(report.mode, Mode::Incremental, "{spelling:?}");
     }
@@ -67,11 +70,15 @@ async fn a_soft_deleted_user_is_hidden_and_comes_back_with_its_memberships() {
         .find(|m| truth.users.contains_key(&m.member))
         .unwrap();
     let id = member.member.clone();
-    lab.simulator.mutate(&Operation::Delete { id: id.clone() }).unwrap();
+    lab.simulator
+        .mutate(&Operation::Delete { id: id.clone() })
+        .unwrap();
     lab.succeed().await;
     assert!(!lab.held().await.users.contains_key(&id));
     lab.assert_equals_tenant("while deleted").await;
-    lab.simulator.mutate(&Operation::Restore { id: id.clone() }).unwrap();
+    lab.simulator
+        .mutate(&Operation::Restore { id: id.clone() })
+        .unwrap();
     lab.succeed().await;
     assert!(lab.held().await.memberships.contains(member));
     lab.assert_equals_tenant("after the restore").await;
@@ -80,7 +87,8 @@ async fn a_soft_deleted_user_is_hidden_and_comes_back_with_its_memberships() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purged_user_leaves_its_groups_even_where_the_group_delta_does_not_say_so() {
     let lab = Lab::new(small()).await;
-    lab.simulator.edit_behaviour(|b| b.report_hard_deletes = 0.0);
+    lab.simulator
+        .edit_behaviour(|b| b.report_hard_deletes = 0.0);
     lab.succeed().await;
     let truth = lab.simulator.truth();
     let member = truth
@@ -89,7 +97,9 @@ async fn a_purged_user_leaves_its_groups_even_where_the_group_delta_does_not_say
         .find(|m| truth.users.contains_key(&m.member))
         .unwrap();
     lab.simulator
-        .mutate(&Operation::Purge { id: member.member.clone() })
+        .mutate(&Operation::Purge {
+            id: member.member.clone(),
+        })
         .unwrap();
     lab.succeed().await;
     lab.assert_equals_tenant("after the purge").await;
@@ -108,7 +118,10 @@ async fn a_cleared_property_is_cleared_and_an_unset_one_stays_away() {
     lab.simulator
         .mutate(&Operation::Update {
             id: id.clone(),
-            properties: json!({"jobTitle": null, "givenName": "Zoë"}).as_object().unwrap().clone(),
+            properties: json!({"jobTitle": null, "givenName": "Zoë"})
+                .as_object()
+                .unwrap()
+                .clone(),
         })
         .unwrap();
     lab.succeed().await;
@@ -143,12 +156,19 @@ async fn other_settings_start_a_snapshot_by_themselves() {
 async fn configured_groups_follow_changes() {
     let mut lab = Lab::new(nasty(31)).await;
     lab.allow_mass_change = true;
-    let chosen: Vec<String> = lab.simulator.truth().groups.into_keys().step_by(3).collect();
+    let chosen: Vec<String> = lab
+        .simulator
+        .truth()
+        .groups
+        .into_keys()
+        .step_by(3)
+        .collect();
     lab.settings["groups"] = json!(chosen);
     lab.succeed().await;
     for batch in 0..10 {
         lab.simulator.churn(100 + batch, 25);
         lab.sync(WantedMode::Auto).await;
-        lab.assert_equals_configured(&chosen, &format!("after batch {batch}")).await;
+        lab.assert_equals_configured(&chosen, &format!("after batch {batch}"))
+            .await;
     }
 }

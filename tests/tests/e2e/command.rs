@@ -24,7 +24,12 @@ fn text(bytes: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn sync_reports_in_json_what_it_did() {
     let (simulator, workplace) = started();
-    let output = workplace.sync().args(["--report", "json"]).output().await.unwrap();
+    let output = workplace
+        .sync()
+        .args(["--report", "json"])
+        .output()
+        .await
+        .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stderr), "", "silence in a pipe");
     let report = host::report(&output).unwrap();
@@ -34,7 +39,13 @@ async fn sync_reports_in_json_what_it_did() {
     assert_eq!(report["users"]["added"], truth.users.len());
     assert_eq!(report["groups"]["added"], truth.groups.len());
     assert_eq!(report["users"]["complete"], true);
-    for key in ["network", "retries", "partitions", "peakInstanceMemory", "durationMs"] {
+    for key in [
+        "network",
+        "retries",
+        "partitions",
+        "peakInstanceMemory",
+        "durationMs",
+    ] {
         assert!(!report[key].is_null(), "no {key} in {report:#}");
     }
 }
@@ -58,7 +69,10 @@ async fn a_secret_comes_from_a_file_or_the_environment() {
     let output = workplace
         .sync()
         .arg("--secret")
-        .arg(format!("clientSecret=file:{}", workplace.path("secret").display()))
+        .arg(format!(
+            "clientSecret=file:{}",
+            workplace.path("secret").display()
+        ))
         .output()
         .await
         .unwrap();
@@ -72,21 +86,30 @@ async fn check_has_a_line_for_each_permission_with_its_remedy() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     assert!(!text(&output.stdout).contains("FAILED"));
 
-    simulator.set_permissions(SYNC_PERMISSIONS.into_iter().filter(|p| *p != "User.Read.All"));
+    simulator.set_permissions(
+        SYNC_PERMISSIONS
+            .into_iter()
+            .filter(|p| *p != "User.Read.All"),
+    );
     let output = workplace.check().arg("--json").output().await.unwrap();
     assert_eq!(output.status.code(), Some(2));
     let lines: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     let failed: Vec<&Value> = lines.iter().filter(|l| l["outcome"] == "failed").collect();
     assert!(
-        failed.iter().any(|l| l.to_string().contains("User.Read.All")),
+        failed
+            .iter()
+            .any(|l| l.to_string().contains("User.Read.All")),
         "{lines:#?}"
     );
-    assert!(failed.iter().all(|l| l["remedy"].is_string()), "{failed:#?}");
+    assert!(
+        failed.iter().all(|l| l["remedy"].is_string()),
+        "{failed:#?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn inspect_tells_everything_that_the_plugin_declares() {
-    let (_, workplace) = started();
+    let (_simulator, workplace) = started();
     let plugin = artefacts::component().unwrap();
     let output = workplace
         .command("plugin")
@@ -98,7 +121,13 @@ async fn inspect_tells_everything_that_the_plugin_declares() {
         .unwrap();
     let all: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(all["description"]["name"], "entra-directory-sync");
-    assert_eq!(all["description"]["maps"][0]["rules"].as_array().unwrap().len(), 21);
+    assert_eq!(
+        all["description"]["maps"][0]["rules"]
+            .as_array()
+            .unwrap()
+            .len(),
+        21
+    );
     assert_eq!(all["file"]["contract"], "1.0.0");
     let output = workplace
         .command("plugin")
@@ -108,14 +137,18 @@ async fn inspect_tells_everything_that_the_plugin_declares() {
         .await
         .unwrap();
     let table = text(&output.stdout);
-    for word in ["GroupMember.Read.All", "graph.microsoft.com", "userData.userDetails.emailId"] {
+    for word in [
+        "GroupMember.Read.All",
+        "graph.microsoft.com",
+        "userData.userDetails.emailId",
+    ] {
         assert!(table.contains(word), "no {word} in\n{table}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_no_component_is_refused_in_words() {
-    let (_, workplace) = started();
+    let (_simulator, workplace) = started();
     std::fs::write(workplace.path("not.wasm"), "hello").unwrap();
     let output = workplace
         .command("plugin")
@@ -125,20 +158,30 @@ async fn a_file_that_is_no_component_is_refused_in_words() {
         .await
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("no WebAssembly component"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("no WebAssembly component"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exports_are_a_json_document_a_line() {
-    let (_, workplace) = started();
+    let (_simulator, workplace) = started();
     workplace.sync().output().await.unwrap();
     for (what, keys) in [
         ("users", &["id", "name", "document"][..]),
         ("groups", &["id", "name", "document"]),
         ("memberships", &["group", "member", "kind"]),
-        ("documents", &["identityProviderId", "userData", "groupInfo"]),
+        (
+            "documents",
+            &["identityProviderId", "userData", "groupInfo"],
+        ),
     ] {
-        let records = workplace.export(what, &["--format", "ndjson"]).await.unwrap();
+        let records = workplace
+            .export(what, &["--format", "ndjson"])
+            .await
+            .unwrap();
         assert!(!records.is_empty(), "{what}");
         for key in keys {
             assert!(records[0].get(key).is_some(), "no {key} in {}", records[0]);
@@ -154,22 +197,31 @@ async fn two_syncs_into_one_database_do_not_meet() {
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     let second = workplace.sync().output().await.unwrap();
     assert_eq!(second.status.code(), Some(1));
-    assert!(text(&second.stderr).contains("another sync"), "{}", text(&second.stderr));
+    assert!(
+        text(&second.stderr).contains("another sync"),
+        "{}",
+        text(&second.stderr)
+    );
     drop(first);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn help_documents_the_exit_codes() {
-    let (_, workplace) = started();
+    let (_simulator, workplace) = started();
     let output = workplace.command("--help").output().await.unwrap();
-    for line in ["0  processed", "2  settings", "3  processed in part", "4  held"] {
+    for line in [
+        "0  processed",
+        "2  settings",
+        "3  processed in part",
+        "4  held",
+    ] {
         assert!(text(&output.stdout).contains(line));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_map_from_a_file_is_used_and_a_wrong_one_is_refused_by_path() {
-    let (_, workplace) = started();
+    let (_simulator, workplace) = started();
     let map = json!({
         "name": "short", "sourceModel": "Identity Provider group", "targetModel": "Qualys Group",
         "rules": [
@@ -179,14 +231,40 @@ async fn a_map_from_a_file_is_used_and_a_wrong_one_is_refused_by_path() {
         ]
     });
     std::fs::write(workplace.path("map.json"), map.to_string()).unwrap();
-    let output = workplace.sync().arg("--map").arg(workplace.path("map.json")).output().await.unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    let output = workplace
+        .sync()
+        .arg("--map")
+        .arg(workplace.path("map.json"))
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
     let documents = workplace.export("documents", &[]).await.unwrap();
-    assert!(documents[0]["userData"]["userDetails"].get("displayName").is_none());
+    assert!(
+        documents[0]["userData"]["userDetails"]
+            .get("displayName")
+            .is_none()
+    );
 
     let wrong = map.to_string().replace("\"mail\"", "\"shoeSize\"");
     std::fs::write(workplace.path("map.json"), wrong).unwrap();
-    let output = workplace.sync().arg("--map").arg(workplace.path("map.json")).output().await.unwrap();
+    let output = workplace
+        .sync()
+        .arg("--map")
+        .arg(workplace.path("map.json"))
+        .output()
+        .await
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("rules[1]"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("rules[1]"),
+        "{}",
+        text(&output.stderr)
+    );
 }

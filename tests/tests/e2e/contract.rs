@@ -29,7 +29,9 @@ fn wit_never_changes_without_its_version() {
 
 #[test]
 fn the_component_is_small() {
-    let size = std::fs::metadata(artefacts::component().unwrap()).unwrap().len();
+    let size = std::fs::metadata(artefacts::component().unwrap())
+        .unwrap()
+        .len();
     assert!(size < 700 << 10, "{size} bytes");
 }
 
@@ -55,7 +57,10 @@ async fn a_map_is_validated_and_previewed_by_the_plugin() {
     let sample = r#"{"id":"5f0f6a0e-0000-4000-8000-000000000001","mail":"megan@contoso.example"}"#;
     let document = instance.preview(&map, sample).await.unwrap().unwrap();
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
-    assert_eq!(document["userData"]["userDetails"]["emailId"], "megan@contoso.example");
+    assert_eq!(
+        document["userData"]["userDetails"]["emailId"],
+        "megan@contoso.example"
+    );
     map.rules[3].sources = vec!["shoeSize".into()];
     let problems = instance.validate(&map).await.unwrap();
     assert!(problems[0].path.starts_with("rules[3]"), "{problems:?}");

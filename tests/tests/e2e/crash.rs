@@ -85,7 +85,10 @@ async fn a_killed_snapshot_is_resumed_until_the_directory_equals_the_tenant() {
     simulator.set_latency(15, 0);
     let workplace = workplace(&simulator);
     let (report, kills) = killed_again_and_again(&workplace).await;
-    assert!(kills > 2, "killed {kills} times: too quick to prove anything");
+    assert!(
+        kills > 2,
+        "killed {kills} times: too quick to prove anything"
+    );
     assert_eq!(report["state"], "processed", "{report:#}");
     assert_eq!(report["resumed"], true);
     assert_equals_tenant(&workplace, &simulator).await;

@@ -49,7 +49,13 @@ async fn a_held_removal_is_held_again_until_it_is_allowed() {
 async fn a_removal_below_the_guard_passes() {
     let lab = Lab::new(small()).await;
     lab.succeed().await;
-    let doomed: Vec<String> = lab.simulator.truth().users.into_keys().step_by(10).collect();
+    let doomed: Vec<String> = lab
+        .simulator
+        .truth()
+        .users
+        .into_keys()
+        .step_by(10)
+        .collect();
     for id in doomed {
         lab.simulator.mutate(&Operation::Delete { id }).unwrap();
     }

@@ -133,9 +133,14 @@ impl Lab {
             guard: Guard::default(),
             patience: hasty(),
         };
-        run::run(&job, &self.directory, &self.egress, &Arc::new(Progress::default()))
-            .await
-            .unwrap()
+        run::run(
+            &job,
+            &self.directory,
+            &self.egress,
+            &Arc::new(Progress::default()),
+        )
+        .await
+        .unwrap()
     }
 
     /// A run of the kind that is due, which must succeed.
@@ -214,7 +219,10 @@ impl Lab {
                 ("lastName", "surname"),
                 ("title", "jobTitle"),
             ] {
-                assert_eq!(details[target], source[property], "{when}: {property} of {id}");
+                assert_eq!(
+                    details[target], source[property],
+                    "{when}: {property} of {id}"
+                );
             }
         }
         for (id, group) in &held.groups {
@@ -246,7 +254,12 @@ impl Lab {
             .cloned()
             .collect();
         let held = self.held().await;
-        same_sets("groups", when, &existing, &held.groups.into_keys().collect());
+        same_sets(
+            "groups",
+            when,
+            &existing,
+            &held.groups.into_keys().collect(),
+        );
         same_sets("memberships", when, &expected, &held.memberships);
         same_sets("users", when, &users, &held.users.into_keys().collect());
     }
@@ -261,8 +274,10 @@ fn same_objects(
     let ids = |objects: &BTreeMap<String, Value>| objects.keys().cloned().collect::<BTreeSet<_>>();
     same_sets(what, when, &ids(truth), &ids(held));
     for (id, object) in held {
+        let name = truth[id]["displayName"].as_str().unwrap();
         assert_eq!(
-            object["name"], truth[id]["displayName"],
+            object["name"],
+            name.replace(char::is_control, " "),
             "{when}: name of {id} in {what}"
         );
     }

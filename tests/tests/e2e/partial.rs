@@ -97,10 +97,14 @@ async fn a_listing_of_groups_that_breaks_removes_no_group() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_batch_removes_no_membership() {
     let (lab, before) = stored().await;
-    for action in wrong_answers() {
-        if action == FaultAction::LoopingLink {
-            continue;
-        }
+    for action in [
+        status(403, "Authorization_RequestDenied"),
+        status(500, "InternalServerError"),
+        FaultAction::NotJson,
+        FaultAction::TruncatedJson,
+        FaultAction::CutOff,
+        FaultAction::Reset,
+    ] {
         let report = snapshot_with(&lab, r"/\$batch", &action).await;
         assert_eq!(report.exit_code(), 3, "{action:?}: {report:#?}");
         assert_eq!(lab.held().await, before, "{action:?}");
@@ -123,7 +127,12 @@ async fn a_delta_that_breaks_is_read_again_from_where_it_was() {
         assert_ne!(report.exit_code(), 0, "{action:?}: {report:#?}");
         lab.simulator.clear_faults();
         let report = lab.succeed().await;
-        assert_eq!(report.mode, Mode::Incremental, "{action:?}: {}", report.reason);
+        assert_eq!(
+            report.mode,
+            Mode::Incremental,
+            "{action:?}: {}",
+            report.reason
+        );
         lab.assert_equals_tenant(&format!("after {action:?}")).await;
     }
 }
@@ -142,7 +151,11 @@ async fn passing_trouble_is_got_over() {
         FaultAction::ExpiredPageToken,
     ] {
         lab.simulator
-            .inject(FaultRule::new(r"/v1.0/(users|groups|\$batch)", action).skip(2).times(1))
+            .inject(
+                FaultRule::new(r"/v1.0/(users|groups|\$batch)", action)
+                    .skip(2)
+                    .times(1),
+            )
             .unwrap();
     }
     lab.succeed().await;
@@ -168,8 +181,5 @@ async fn a_link_to_another_host_is_not_followed() {
         assert_eq!(report.exit_code(), 3, "{action:?}: {report:#?}");
         lab.simulator.clear_faults();
     }
-    assert!(
-        stranger.accept().is_err(),
-        "somebody called the other host"
-    );
+    assert!(stranger.accept().is_err(), "somebody called the other host");
 }

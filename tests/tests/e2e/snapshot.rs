@@ -60,7 +60,8 @@ async fn a_second_snapshot_finds_what_changed_in_between() {
     lab.succeed().await;
     lab.simulator.churn(5, 60);
     lab.sync(WantedMode::Full).await;
-    lab.assert_equals_tenant("after a snapshot over changes").await;
+    lab.assert_equals_tenant("after a snapshot over changes")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,12 +78,21 @@ async fn works_over_tls_with_a_private_authority() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_configured_groups_come_with_their_users() {
     let mut lab = Lab::new(small()).await;
-    let chosen: Vec<String> = lab.simulator.truth().groups.into_keys().step_by(7).collect();
+    let chosen: Vec<String> = lab
+        .simulator
+        .truth()
+        .groups
+        .into_keys()
+        .step_by(7)
+        .collect();
     lab.settings["groups"] = json!(chosen);
     let report = lab.succeed().await;
     lab.assert_equals_configured(&chosen, "configured").await;
     assert!(
-        !report.network.requests_by_route.contains_key("GET /v1.0/users"),
+        !report
+            .network
+            .requests_by_route
+            .contains_key("GET /v1.0/users"),
         "{:#?}",
         report.network
     );
@@ -96,7 +106,10 @@ async fn nested_groups_are_resolved_through_cycles() {
     let mut members: std::collections::BTreeMap<&str, Vec<(&str, Kind)>> = Default::default();
     for m in &truth.memberships {
         if m.kind != Kind::ServicePrincipal {
-            members.entry(&m.group).or_default().push((&m.member, m.kind));
+            members
+                .entry(&m.group)
+                .or_default()
+                .push((&m.member, m.kind));
         }
     }
     let mut expected = BTreeSet::new();
@@ -134,7 +147,10 @@ async fn a_document_joins_a_user_with_its_groups() {
     for document in &documents {
         let user = document["externalId"].as_str().unwrap();
         for group in document["groupInfo"].as_array().unwrap() {
-            joined.insert((group["idpGroup"].as_str().unwrap().to_owned(), user.to_owned()));
+            joined.insert((
+                group["idpGroup"].as_str().unwrap().to_owned(),
+                user.to_owned(),
+            ));
         }
     }
     let expected = held
@@ -168,8 +184,11 @@ async fn hidden_members_are_never_taken_for_none() {
     let lab = Lab::new(small()).await;
     lab.succeed().await;
     let before = lab.held().await;
-    lab.simulator
-        .set_permissions(SYNC_PERMISSIONS.into_iter().filter(|p| *p != "Member.Read.Hidden"));
+    lab.simulator.set_permissions(
+        SYNC_PERMISSIONS
+            .into_iter()
+            .filter(|p| *p != "Member.Read.Hidden"),
+    );
     let report = lab.sync(WantedMode::Full).await;
     assert_eq!(report.exit_code(), 3, "{report:#?}");
     assert!(!report.tally.unavailable.is_empty());

@@ -7,13 +7,18 @@ use crate::lab::{Lab, small};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quota_below_what_the_plugin_expects_is_got_over() {
-    for retry_after in [RetryAfter::Always, RetryAfter::Fractional, RetryAfter::Never] {
+    for retry_after in [
+        RetryAfter::Always,
+        RetryAfter::Fractional,
+        RetryAfter::Never,
+    ] {
         let lab = Lab::new(SimulatorOptions {
             quota: Quota::Custom(150),
             ..small()
         })
         .await;
-        lab.simulator.edit_behaviour(|b| b.retry_after = retry_after);
+        lab.simulator
+            .edit_behaviour(|b| b.retry_after = retry_after);
         let report = lab.succeed().await;
         lab.assert_equals_tenant(&format!("{retry_after:?}")).await;
         assert!(report.network.throttled > 0 || lab.simulator.stats().throttled > 0);

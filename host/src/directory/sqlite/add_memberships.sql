@@ -1,4 +1,4 @@
-INSERT INTO membership (grp, member, since)
+INSERT OR FAIL INTO membership (grp, member, since)
 SELECT s.grp, given.value, $1
 FROM seen_member AS s
 CROSS JOIN json_each(s.members) AS given

@@ -44,8 +44,10 @@ pub(super) async fn apply(
     segment: &Segment<'_>,
 ) -> Result<()> {
     names.trim();
+    let mut mentions = Mentions::of(segment, names, run.connector);
+    let missing = mentions.missing(segment);
     names
-        .find(connection, run.connector, named(segment))
+        .find(connection, run.connector, missing.chain(named(segment)))
         .await?;
     let mut store = Store {
         connection,
@@ -53,28 +55,75 @@ pub(super) async fn apply(
         run,
     };
     store.upsert(segment).await?;
-    store.mention(segment).await?;
-    store.add_members(segment).await?;
+    if !mentions.as_said || !segment.upserts.is_empty() || !segment.complete.is_empty() {
+        store.mention(segment).await?;
+    }
+    if !mentions.as_said || !segment.upserts.is_empty() {
+        mentions = Mentions::of(segment, store.names, store.run.connector);
+    }
+    store.add_members(segment, &mentions).await?;
     store.prove(segment).await?;
     store.stage_memberships(segment).await?;
     store.stage_objects(segment).await
 }
 
-/// Every identifier in a segment.
+/// Every identifier in a segment but those of added members and their groups.
 fn named<'a>(segment: &'a Segment<'_>) -> impl Iterator<Item = &'a str> {
     let upserts = segment.upserts.iter().map(|(_, object)| object.id.as_str());
-    let added = segment.added.iter().flat_map(|(group, members)| {
-        std::iter::once(*group).chain(members.iter().map(|member| member.id.as_str()))
-    });
     let left = segment.left.iter().flat_map(|(group, members)| {
         std::iter::once(*group).chain(members.iter().map(String::as_str))
     });
     upserts
-        .chain(added)
         .chain(left)
         .chain(segment.complete.iter().copied())
         .chain(segment.unavailable.iter().map(|(group, _)| *group))
         .chain(segment.gone.iter().map(|(id, _)| *id))
+}
+
+/// What is known of the groups and members that a segment adds, in its order, each group before its
+/// members. Looking things up is most of what a page costs outside the database, so it is done
+/// once where nothing about them is new.
+struct Mentions {
+    entries: Vec<Option<Entry>>,
+    /// All are known, and as what they are called now.
+    as_said: bool,
+}
+
+impl Mentions {
+    fn of(segment: &Segment<'_>, names: &Names, connector: i64) -> Self {
+        let mut as_said = true;
+        let entries = mentions(segment)
+            .map(|(id, kind)| {
+                let entry = names.get(connector, id);
+                as_said &= match entry {
+                    Some(entry) => match entry.state {
+                        State::Present | State::Hidden => true,
+                        State::Mentioned => entry.kind == kind,
+                        State::Gone => false,
+                    },
+                    None => false,
+                };
+                entry
+            })
+            .collect();
+        Self { entries, as_said }
+    }
+
+    fn missing<'a>(&self, segment: &'a Segment<'_>) -> impl Iterator<Item = &'a str> {
+        mentions(segment)
+            .zip(&self.entries)
+            .filter(|(_, entry)| entry.is_none())
+            .map(|((id, _), _)| id)
+    }
+}
+
+/// The groups and members that a segment adds, with what they are called.
+fn mentions<'a>(segment: &'a Segment<'_>) -> impl Iterator<Item = (&'a str, MemberKind)> {
+    segment.added.iter().flat_map(|(group, members)| {
+        let members = members.iter();
+        std::iter::once((*group, MemberKind::Group))
+            .chain(members.map(|member| (member.id.as_str(), member.kind)))
+    })
 }
 
 /// Bulk statements on behalf of one run.
@@ -133,7 +182,14 @@ impl Store<'_> {
                 became_groups.push(entry.key);
             }
             let state = State::Present;
-            turned.push((object.id.as_str(), Entry { kind, state, ..entry }));
+            turned.push((
+                object.id.as_str(),
+                Entry {
+                    kind,
+                    state,
+                    ..entry
+                },
+            ));
         }
 
         // The order of these makes each membership count once, whichever of its two sides comes
@@ -208,12 +264,7 @@ impl Store<'_> {
         let mut fresh: Vec<(&str, MemberKind, State)> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
         let mut changed: BTreeMap<&str, Entry> = BTreeMap::new();
-        let mentions = segment.added.iter().flat_map(|(group, members)| {
-            let members = members.iter();
-            std::iter::once((*group, MemberKind::Group))
-                .chain(members.map(|member| (member.id.as_str(), member.kind)))
-        });
-        for (id, kind) in mentions {
+        for (id, kind) in mentions(segment) {
             let state = State::Mentioned;
             match self.get(id) {
                 None => match places.get(id).and_then(|place| fresh.get_mut(*place)) {
@@ -225,7 +276,11 @@ impl Store<'_> {
                 },
                 Some(entry) if matches!(entry.state, State::Mentioned | State::Gone) => {
                     // Seldom anything but what it already is.
-                    let said = Entry { kind, state, ..entry };
+                    let said = Entry {
+                        kind,
+                        state,
+                        ..entry
+                    };
                     if said != entry || !changed.is_empty() {
                         changed.insert(id, said);
                     }
@@ -262,21 +317,22 @@ impl Store<'_> {
         Ok(())
     }
 
-    async fn add_members(&mut self, segment: &Segment<'_>) -> Result<()> {
+    async fn add_members(&mut self, segment: &Segment<'_>, mentions: &Mentions) -> Result<()> {
         // By whether the group is visible, then by group.
         let mut rows: BTreeMap<(bool, i64), Vec<i64>> = BTreeMap::new();
         let mut hidden: Vec<(i64, i64)> = Vec::new();
-        for (group, members) in &segment.added {
+        let mut entries = mentions.entries.iter().copied();
+        for (_, members) in &segment.added {
             self.run.memberships.seen += to_i64(members.len());
-            let Some(group) = self.get(group) else {
+            let group = entries.next().flatten();
+            let entries = entries.by_ref().take(members.len()).flatten();
+            let Some(group) = group else {
+                entries.for_each(drop);
                 continue;
             };
             let row = rows.entry((!group.is_group(), group.key)).or_default();
             row.reserve(members.len());
-            for member in *members {
-                let Some(entry) = self.get(&member.id) else {
-                    continue;
-                };
+            for entry in entries {
                 row.push(entry.key);
                 if entry.state == State::Hidden && group.is_group() {
                     hidden.push((group.key, entry.key));
@@ -362,7 +418,7 @@ impl Store<'_> {
 
     async fn prove(&mut self, segment: &Segment<'_>) -> Result<()> {
         let run = self.run.run;
-        if self.run.snapshot && !segment.complete.is_empty() {
+        if !segment.complete.is_empty() {
             let groups: Vec<i64> = segment
                 .complete
                 .iter()
@@ -384,14 +440,12 @@ impl Store<'_> {
                 .execute(&mut *self.connection)
                 .await?;
         }
-        if self.run.snapshot {
-            for stream in &segment.streams {
-                sqlx::query(include_str!("prove_stream.sql"))
-                    .bind(run)
-                    .bind(stream_code(*stream))
-                    .execute(&mut *self.connection)
-                    .await?;
-            }
+        for stream in &segment.streams {
+            sqlx::query(include_str!("prove_stream.sql"))
+                .bind(run)
+                .bind(stream_code(*stream))
+                .execute(&mut *self.connection)
+                .await?;
         }
         Ok(())
     }

@@ -23,8 +23,7 @@ pub(super) fn join(document: &str, path: &str, list: &str) -> Result<String> {
     if path.is_empty() {
         return Ok(document.to_owned());
     }
-    put(document, path, list)
-        .ok_or_else(|| "a document that is no JSON object".to_owned().into())
+    put(document, path, list).ok_or_else(|| "a document that is no JSON object".to_owned().into())
 }
 
 fn put(object: &str, path: &str, list: &str) -> Option<String> {
@@ -64,7 +63,10 @@ struct Found {
 
 /// Looks for a member of an object.
 fn find(object: &str, name: &str) -> Option<Found> {
-    let mut text = Scanner { text: object, at: 0 };
+    let mut text = Scanner {
+        text: object,
+        at: 0,
+    };
     let mut value = None;
     let mut empty = true;
     text.expect(b'{')?;
@@ -144,7 +146,10 @@ impl Scanner<'_> {
                     continue;
                 }
                 _ => {
-                    while !matches!(self.peek()?, b',' | b'}' | b']' | b':' | b' ' | b'\t' | b'\n' | b'\r') {
+                    while !matches!(
+                        self.peek()?,
+                        b',' | b'}' | b']' | b':' | b' ' | b'\t' | b'\n' | b'\r'
+                    ) {
                         self.at += 1;
                     }
                 }
@@ -184,11 +189,19 @@ mod tests {
             (r#"{"a":null}"#, "a.b.g", r#"{"a":{"b":{"g":[1]}}}"#),
             (r#"{ "a" : [ ] }"#, "a", r#"{ "a" : [1] }"#),
             (r#"{"\u0067":0}"#, "g", r#"{"\u0067":[1]}"#),
-            (r#"{"x":"\"g\":","n":1.50}"#, "g", r#"{"x":"\"g\":","n":1.50,"g":[1]}"#),
+            (
+                r#"{"x":"\"g\":","n":1.50}"#,
+                "g",
+                r#"{"x":"\"g\":","n":1.50,"g":[1]}"#,
+            ),
             (r#"{"a":1}"#, "", r#"{"a":1}"#),
         ];
         for (document, path, expected) in cases {
-            assert_eq!(join(document, path, "[1]").unwrap(), expected, "{document} {path}");
+            assert_eq!(
+                join(document, path, "[1]").unwrap(),
+                expected,
+                "{document} {path}"
+            );
         }
     }
 

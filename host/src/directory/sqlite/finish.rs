@@ -8,8 +8,8 @@ use super::fault::Result;
 use super::names::{decode_kind, kind_code};
 use super::runs::{self, encode, now};
 use crate::directory::{
-    Assessment, Finish, MemberKind, MembershipRecord, Mode, Named, RemovalSample, Removals, Removed, Run,
-    RunKey, RunState, Stream, StreamTally, Tally, UnavailableGroup,
+    Assessment, Finish, MemberKind, MembershipRecord, Mode, Named, RemovalSample, Removals,
+    Removed, Run, RunKey, RunState, Stream, StreamTally, Tally, UnavailableGroup,
 };
 
 /// Stages what the run's proofs imply and tells what all of it comes to.

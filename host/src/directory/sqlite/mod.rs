@@ -175,9 +175,9 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), String> {
         MigrateError::VersionMissing(version) => format!(
             "it was written by a newer version of this program (tables of version {version})"
         ),
-        MigrateError::VersionMismatch(version) => format!(
-            "its tables of version {version} are not those of this program"
-        ),
+        MigrateError::VersionMismatch(version) => {
+            format!("its tables of version {version} are not those of this program")
+        }
         other => why(&other),
     })
 }
@@ -187,7 +187,9 @@ impl Directory for Sqlite {
     async fn connector(&self, name: &str) -> Result<ConnectorKey, DirectoryError> {
         let name = name.to_owned();
         self.writer
-            .ask("named a connector", |answer| Request::Connector(name, answer))
+            .ask("named a connector", |answer| {
+                Request::Connector(name, answer)
+            })
             .await
     }
 

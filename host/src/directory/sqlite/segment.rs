@@ -41,11 +41,18 @@ struct Conflicts<'a> {
 }
 
 impl<'a> Segment<'a> {
-    /// The segments of a page, in order.
-    pub(super) fn cut(changes: &'a [Change]) -> Vec<Self> {
+    /// The segments of a page, in order. Proofs of completeness mean something in a snapshot only.
+    pub(super) fn cut(changes: &'a [Change], snapshot: bool) -> Vec<Self> {
         let mut segments = Vec::new();
         let mut segment = Self::default();
         for change in changes {
+            let proof = matches!(
+                change,
+                Change::MembersComplete { .. } | Change::StreamComplete(_)
+            );
+            if proof && !snapshot {
+                continue;
+            }
             if !segment.admits(change) {
                 segments.push(std::mem::take(&mut segment));
             }
@@ -73,7 +80,9 @@ impl<'a> Segment<'a> {
                 let group = group.as_str();
                 (gone.is_empty()
                     || !gone.contains(group)
-                        && members.iter().all(|member| !gone.contains(member.id.as_str())))
+                        && members
+                            .iter()
+                            .all(|member| !gone.contains(member.id.as_str())))
                     && (left.is_empty()
                         || members
                             .iter()

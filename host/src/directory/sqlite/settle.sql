@@ -1,5 +1,5 @@
 -- Memberships that came in the meantime, in `member_of`'s own order.
-INSERT INTO member_of (member, grp)
+INSERT OR FAIL INTO member_of (member, grp)
 SELECT given.value, s.grp
 FROM unsettled AS u
 CROSS JOIN seen_member AS s ON s.key BETWEEN u.first AND u.last

@@ -15,8 +15,8 @@ use super::names::Names;
 use super::segment::Segment;
 use super::{finish, runs};
 use crate::directory::{
-    Assessment, Change, Committed, ConnectorKey, DirectoryError, Finish, Mode, NewRun, PageCommit, Partition,
-    Run, RunKey, Tally,
+    Assessment, Change, Committed, ConnectorKey, DirectoryError, Finish, Mode, NewRun, PageCommit,
+    Partition, Run, RunKey, Tally,
 };
 
 /// How many writes may wait; more than a host has partitions in flight.
@@ -170,7 +170,7 @@ impl Task {
                     entry.insert(active(&mut self.connection, key).await?)
                 }
             };
-            for segment in Segment::cut(&page.changes) {
+            for segment in Segment::cut(&page.changes, run.snapshot) {
                 apply(&mut self.connection, &mut self.names, run, &segment).await?;
             }
             runs::move_partition(&mut self.connection, key, page).await?;

@@ -132,21 +132,36 @@ async fn the_first_request_gets_a_token_by_itself() {
 }
 
 #[tokio::test]
-async fn a_token_of_short_life_is_renewed_before_its_end() {
-    let (base, _) = issuer(2, Duration::ZERO).await;
+async fn a_token_is_renewed_some_minutes_before_its_end() {
+    let (base, _) = issuer(3600, Duration::ZERO).await;
     let gateway = open(&base);
-    assert_eq!(shown(&gateway, &base).await, "1");
-    tokio::time::sleep(Duration::from_millis(1650)).await;
-    assert_eq!(shown(&gateway, &base).await, "2");
+    for (time, number) in [(0, "1"), (3290, "1"), (11, "2"), (3290, "2"), (11, "3")] {
+        pass(Duration::from_secs(time)).await;
+        assert_eq!(shown(&gateway, &base).await, number);
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_short_life_is_renewed_at_four_fifths_of_it() {
+    let (base, _) = issuer(100, Duration::ZERO).await;
+    let gateway = open(&base);
+    for (time, number) in [(0, "1"), (75, "1"), (6, "2")] {
+        pass(Duration::from_secs(time)).await;
+        assert_eq!(shown(&gateway, &base).await, number);
+    }
 }
 
 #[tokio::test]
 async fn a_renewal_that_has_just_been_done_is_not_repeated() {
     let (base, count) = issuer(3600, Duration::ZERO).await;
     let gateway = open(&base);
-    let renewals = join_all((0..8).map(|_| gateway.renew())).await;
-    assert!(renewals.iter().all(Result::is_ok));
-    assert_eq!(count.load(Ordering::Relaxed), 1);
+    for expected in [1, 2] {
+        let renewals = join_all((0..8).map(|_| gateway.renew())).await;
+        assert!(renewals.iter().all(Result::is_ok));
+        assert_eq!(count.load(Ordering::Relaxed), expected);
+        pass(Duration::from_secs(11)).await;
+    }
+    assert_eq!(shown(&gateway, &base).await, "2");
 }
 
 #[tokio::test]
@@ -183,6 +198,9 @@ async fn a_definite_refusal_is_told_without_the_secret_and_remembered() {
         .unwrap_err();
     assert_eq!(error.kind(), SendErrorKind::Credential);
     assert_eq!(count.load(Ordering::Relaxed), 1);
+    pass(Duration::from_secs(31)).await;
+    assert!(gateway.ready().await.is_err());
+    assert_eq!(count.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
@@ -294,14 +312,18 @@ async fn an_endpoint_at_a_private_address_is_denied() {
 
 #[tokio::test]
 async fn an_old_token_serves_while_the_endpoint_is_down() {
-    const SHORT: &str = r#"{"token_type":"Bearer","expires_in":5,"access_token":"opaque-token-1"}"#;
-    let (base, count) = answers(vec![(200, "", SHORT), (429, "120", "{}")]).await;
+    let (base, count) = answers(vec![(200, "", GOOD), (429, "120", "{}")]).await;
     let gateway = open(&base);
     gateway.ready().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(4100)).await;
-    assert_eq!(gateway.ready().await.unwrap().expires_in, 0);
+    pass(Duration::from_secs(3400)).await;
+    assert!(gateway.ready().await.unwrap().expires_in <= 200);
+    assert!(
+        gateway.renew().await.is_err(),
+        "but not where the source has refused it"
+    );
     assert_eq!(count.load(Ordering::Relaxed), 2);
-    assert!(gateway.usage().token_requests == 2);
+    pass(Duration::from_secs(200)).await;
+    assert!(gateway.ready().await.is_err());
 }
 
 #[test]
@@ -315,5 +337,19 @@ fn roles_come_from_a_jwt_and_from_nothing_else() {
     assert_eq!(roles(&jwt(&json!({ "sub": "x" }), 1)), [""; 0]);
     for text in ["opaque", "a.b.c", "a.b", "", "....", "e30.e30.e30.e30"] {
         assert!(roles(text).is_empty(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_earlier_token_is_hidden_too() {
+    let (base, _) = issuer(3600, Duration::ZERO).await;
+    let gateway = open(&base);
+    for number in 1..=3 {
+        gateway.renew().await.unwrap();
+        let earlier = jwt(&json!({ "roles": ["Group.Read", "User.Read"] }), number);
+        pass(Duration::from_secs(11)).await;
+        gateway.renew().await.unwrap();
+        assert!(gateway.hides(&earlier));
+        pass(Duration::from_secs(11)).await;
     }
 }

@@ -2,30 +2,45 @@
 
 use std::time::{Duration, Instant};
 
-use futures::stream::{self, StreamExt};
 use futures::TryStreamExt;
+use futures::stream;
 
 use super::*;
 
 const USERS: u64 = 100_000;
 const GROUPS: u64 = 10_000;
 const PER_GROUP: u64 = 100;
+const PAGE: u64 = 999;
+const BATCH: u64 = 20;
 const IN_FLIGHT: usize = 32;
 
 /// Processor time of this process, from its own accounts.
 fn cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
     let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
     Duration::from_millis(ticks * 10)
 }
 
-fn peak_memory() -> String {
+fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM"));
-    line.unwrap_or_default().into()
+    let kib: u64 = line
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    kib >> 10
 }
 
+/// Prints what passed between its making and its end.
 struct Watch(&'static str, Instant, Duration);
 
 impl Watch {
@@ -36,19 +51,33 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let (wall, cpu) = (self.1.elapsed(), cpu() - self.2);
-        println!("{:<40} wall {wall:>8.2?} cpu {cpu:>8.2?} {}", self.0, peak_memory());
+        let (wall, cpu, peak) = (self.1.elapsed(), cpu() - self.2, peak_memory());
+        println!(
+            "{:<34} wall {wall:>8.2?} cpu {cpu:>8.2?} peak {peak} MiB",
+            self.0
+        );
     }
 }
 
+fn id(n: u64, kind: u64) -> String {
+    let x = (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ kind.wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+    let y = x.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    format!(
+        "{:08x}-{:04x}-4{:03x}-9{:03x}-{:012x}",
+        x >> 32,
+        x & 0xffff,
+        y & 0xfff,
+        y >> 52,
+        n
+    )
+}
+
 fn user_id(n: u64) -> String {
-    let x = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", x >> 32, x & 0xffff, n & 0xfff, x >> 52, n)
+    id(n % USERS, 0)
 }
 
 fn group_id(n: u64) -> String {
-    let x = n.wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
-    format!("{:08x}-{:04x}-4{:03x}-9{:03x}-{:012x}", x >> 32, x & 0xffff, n & 0xfff, x >> 52, n)
+    id(n, 1)
 }
 
 fn document(id: &str, n: u64) -> String {
@@ -57,67 +86,78 @@ fn document(id: &str, n: u64) -> String {
     )
 }
 
-fn pages() -> [Vec<PageCommit>; 3] {
-    let users: Vec<u64> = (0..USERS).collect();
-    let groups: Vec<u64> = (0..GROUPS).collect();
-    let object = |id: String, n: u64| Object {
+fn named(id: String, n: u64) -> Object {
+    Object {
         document: document(&id, n),
         name: format!("Given{n} Last{n}"),
         id,
-    };
-    let mut numbered = 0;
-    let mut page = |changes| {
-        numbered += 1;
-        PageCommit {
-            partition: numbered.to_string(),
-            changes,
-            checkpoint: None,
-            partitions: Vec::new(),
-            cursor: Vec::new(),
+    }
+}
+
+fn member(n: u64) -> Member {
+    Member {
+        id: user_id(n),
+        kind: MemberKind::User,
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Groups,
+    Users,
+    Members,
+}
+
+impl What {
+    /// How many pages there are.
+    fn pages(self) -> u64 {
+        match self {
+            Self::Groups => GROUPS.div_ceil(PAGE),
+            Self::Users => USERS.div_ceil(PAGE),
+            Self::Members => GROUPS.div_ceil(BATCH),
         }
-    };
-    let group_pages = groups
-        .chunks(999)
-        .map(|chunk| page(chunk.iter().map(|n| Change::Group(object(group_id(*n), *n))).collect()))
-        .collect();
-    let user_pages = users
-        .chunks(999)
-        .map(|chunk| page(chunk.iter().map(|n| Change::User(object(user_id(*n), *n))).collect()))
-        .collect();
-    let member_pages = groups
-        .chunks(20)
-        .map(|chunk| {
-            let changes = chunk.iter().flat_map(|n| {
-                let members = (0..PER_GROUP)
-                    .map(|k| Member {
-                        id: user_id((n * 7919 + k * k * 131 + k * 977 * n) % USERS),
-                        kind: MemberKind::User,
-                    })
-                    .collect();
-                let group = group_id(*n);
-                [
-                    Change::MembersAdded { group: group.clone(), members },
-                    Change::MembersComplete { group },
-                ]
-            });
-            page(changes.collect())
-        })
-        .collect();
-    [group_pages, user_pages, member_pages]
+    }
+
+    fn partition(self, number: u64) -> Partition {
+        partition(&format!("{self:?} {number}"), 0)
+    }
+
+    fn page(self, number: u64) -> PageCommit {
+        let objects = PAGE * number..PAGE * (number + 1);
+        let changes = match self {
+            Self::Groups => objects
+                .filter(|n| *n < GROUPS)
+                .map(|n| Change::Group(named(group_id(n), n)))
+                .collect(),
+            Self::Users => objects
+                .filter(|n| *n < USERS)
+                .map(|n| Change::User(named(user_id(n), n)))
+                .collect(),
+            Self::Members => (BATCH * number..BATCH * (number + 1))
+                .flat_map(|n| {
+                    let members = (0..PER_GROUP)
+                        .map(|k| member(n * 7919 + k * k * 131 + k * 977 * n))
+                        .collect();
+                    let group = group_id(n);
+                    [
+                        Change::MembersAdded {
+                            group: group.clone(),
+                            members,
+                        },
+                        Change::MembersComplete { group },
+                    ]
+                })
+                .collect(),
+        };
+        PageCommit {
+            partition: self.partition(number).key,
+            checkpoint: None,
+            ..page(changes)
+        }
+    }
 }
 
-async fn commit_all(fixture: &Fixture, run: RunKey, pages: Vec<PageCommit>) {
-    let partitions: Vec<Partition> = pages.iter().map(|page| partition(&page.partition, 0)).collect();
-    fixture.store.planned(run, &partitions, false).await.unwrap();
-    stream::iter(pages.into_iter().map(Ok))
-        .try_for_each_concurrent(IN_FLIGHT, |page| async {
-            fixture.store.commit(run, page).await.map(|_| ())
-        })
-        .await
-        .unwrap();
-}
-
-async fn begin(fixture: &Fixture, mode: Mode) -> RunKey {
+async fn plan(fixture: &Fixture, mode: Mode, partitions: &[Partition], dropping: bool) -> RunKey {
     let new = NewRun {
         connector: fixture.connector,
         mode,
@@ -125,92 +165,143 @@ async fn begin(fixture: &Fixture, mode: Mode) -> RunKey {
         plugin: String::new(),
         fingerprint: String::new(),
     };
-    fixture.store.begin(new).await.unwrap().key
+    let run = fixture.store.begin(new).await.unwrap().key;
+    fixture
+        .store
+        .planned(run, partitions, dropping)
+        .await
+        .unwrap();
+    run
 }
 
-async fn end(fixture: &Fixture, run: RunKey) -> Tally {
-    {
+async fn end(fixture: &Fixture, run: RunKey) {
+    let removals = {
         let _watch = Watch::start("  assess");
-        let removals = fixture.store.assess(run).await.unwrap().removals;
-        println!("{:?} {:?} {:?}", removals.users, removals.groups, removals.memberships);
+        fixture.store.assess(run).await.unwrap().removals
+    };
+    let tally = {
+        let _watch = Watch::start("  finish");
+        fixture.finish(run, RunState::Processed, true).await
+    };
+    let Tally {
+        users, memberships, ..
+    } = tally;
+    let counts = |tally: StreamTally| (tally.seen, tally.added, tally.updated, tally.removed);
+    println!(
+        "  seen, added, updated, removed: users {:?} of {}, memberships {:?} of {}",
+        counts(users),
+        removals.users.held,
+        counts(memberships),
+        removals.memberships.held
+    );
+}
+
+async fn snapshot(fixture: &Fixture) {
+    let kinds = [What::Groups, What::Users, What::Members];
+    let mut partitions = Vec::new();
+    for what in kinds {
+        partitions.extend((0..what.pages()).map(|number| what.partition(number)));
     }
-    let _watch = Watch::start("  finish");
-    fixture.finish(run, RunState::Processed, true).await
+    let run = plan(fixture, Mode::Snapshot, &partitions, false).await;
+    for what in kinds {
+        let _watch = Watch::start(match what {
+            What::Groups => "  groups",
+            What::Users => "  users",
+            What::Members => "  members",
+        });
+        stream::iter((0..what.pages()).map(Ok))
+            .try_for_each_concurrent(IN_FLIGHT, |number| async move {
+                let page = what.page(number);
+                fixture.store.commit(run, page).await.map(|_| ())
+            })
+            .await
+            .unwrap();
+    }
+    end(fixture, run).await;
+}
+
+async fn incremental(fixture: &Fixture, dropping: bool, changes: Vec<Change>) {
+    let partitions = [partition("all", 0)];
+    let run = plan(fixture, Mode::Incremental, &partitions, dropping).await;
+    let page = PageCommit {
+        checkpoint: None,
+        ..page(changes)
+    };
+    fixture.store.commit(run, page).await.unwrap();
+    end(fixture, run).await;
+}
+
+/// Users, members who join and members who leave, 1,000 in all.
+fn thousand_changes() -> Vec<Change> {
+    let users = (0..250).map(|n| Change::User(named(user_id(n * 331), n + 1)));
+    let members = (0..250).flat_map(|n| {
+        let n = n * 37;
+        [
+            Change::MembersAdded {
+                group: group_id(n),
+                members: vec![member(n * 7919 + 5), member(n * 7919 + 7)],
+            },
+            Change::MembersRemoved {
+                group: group_id(n),
+                members: vec![user_id(n * 7919)],
+            },
+        ]
+    });
+    users.chain(members).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement: cargo test --release -- --ignored --nocapture measure"]
 async fn measure_a_large_tenant() {
     let fixture = Fixture::new().await;
-    println!("at rest: {}", peak_memory());
-    for what in ["first snapshot", "repeated snapshot", "repeated after a restart"] {
-        let pages = pages();
-        println!("with pages: {}", peak_memory());
-        let _watch = Watch::start(what);
-        let run = begin(&fixture, Mode::Snapshot).await;
-        let [groups, users, members] = pages;
-        for (what, pages) in [("  groups", groups), ("  users", users), ("  members", members)] {
-            let _watch = Watch::start(what);
-            commit_all(&fixture, run, pages).await;
+    println!("at rest {} MiB", peak_memory());
+    {
+        let _watch = Watch::start("making the pages alone");
+        for what in [What::Groups, What::Users, What::Members] {
+            for number in 0..what.pages() {
+                std::hint::black_box(what.page(number));
+            }
         }
-        println!("{:?}", end(&fixture, run).await);
+    }
+    for what in ["first snapshot", "repeated snapshot", "repeated once more"] {
+        let _watch = Watch::start(what);
+        snapshot(&fixture).await;
     }
     {
         let _watch = Watch::start("incremental, 1,000 changes");
-        let run = begin(&fixture, Mode::Incremental).await;
-        let mut changes = Vec::new();
-        for n in 0..250 {
-            let id = user_id(n * 331);
-            changes.push(Change::User(Object { document: document(&id, n + 1), name: String::new(), id }));
-        }
-        for n in 0..250 {
-            let group = group_id(n * 37);
-            let member = |k: u64| user_id((n * 37 * 7919 + k) % USERS);
-            changes.push(Change::MembersAdded {
-                group: group.clone(),
-                members: vec![
-                    Member { id: member(5), kind: MemberKind::User },
-                    Member { id: member(7), kind: MemberKind::User },
-                ],
-            });
-            changes.push(Change::MembersRemoved { group, members: vec![member(0)] });
-        }
-        let page = PageCommit { partition: "delta".into(), changes, checkpoint: None, partitions: vec![], cursor: vec![] };
-        commit_all(&fixture, run, vec![page]).await;
-        println!("{:?}", end(&fixture, run).await);
+        incremental(&fixture, false, thousand_changes()).await;
     }
     {
-        let _watch = Watch::start("incremental, 1,000 changes, dropping, hard removals");
-        let run = begin(&fixture, Mode::Incremental).await;
+        let _watch = Watch::start("incremental, 1,000 users forgotten");
         let changes = (0..1000).map(|n| hard(&user_id(n * 97))).collect();
-        let page = PageCommit { partition: "delta".into(), changes, checkpoint: None, partitions: vec![], cursor: vec![] };
-        fixture.store.planned(run, &[], true).await.unwrap();
-        fixture.store.planned(run, &[partition("delta", 0)], true).await.unwrap();
-        fixture.store.commit(run, page).await.unwrap();
-        println!("{:?}", end(&fixture, run).await);
+        incremental(&fixture, true, changes).await;
     }
     {
         let _watch = Watch::start("incremental, nothing");
-        let run = begin(&fixture, Mode::Incremental).await;
-        fixture.store.planned(run, &[], true).await.unwrap();
-        end(&fixture, run).await;
+        incremental(&fixture, true, Vec::new()).await;
     }
-    for what in [
-        Export::Users,
-        Export::Memberships { effective: false },
-        Export::Memberships { effective: true },
-        Export::Documents { effective: false },
-        Export::Documents { effective: true },
+    for (name, what) in [
+        ("export of users", Export::Users),
+        ("  memberships", Export::Memberships { effective: false }),
+        (
+            "  effective memberships",
+            Export::Memberships { effective: true },
+        ),
+        ("  documents", Export::Documents { effective: false }),
+        (
+            "  effective documents",
+            Export::Documents { effective: true },
+        ),
     ] {
-        let _watch = Watch::start("export");
+        let _watch = Watch::start(name);
         let bytes = fixture
             .store
             .export(fixture.connector, what, "groupInfo")
             .try_fold(0, |sum, text| async move { Ok(sum + text.len()) })
             .await
             .unwrap();
-        println!("{what:?}: {bytes} bytes");
+        println!("  {} MiB", bytes >> 20);
     }
     let path = fixture.directory.path().join("directory.db");
-    println!("file: {} MiB", std::fs::metadata(path).unwrap().len() >> 20);
+    println!("file {} MiB", std::fs::metadata(path).unwrap().len() >> 20);
 }

@@ -90,7 +90,7 @@ pub(crate) fn read_batch(
     groups: &[GroupRef],
     checkpoint: Option<&str>,
 ) -> Result<Page, Fault> {
-    let mut rest = match checkpoint {
+    let rest: Rest = match checkpoint {
         Some(text) => decode("checkpoint", text)?,
         None => Rest {
             groups: groups.to_vec(),
@@ -98,7 +98,10 @@ pub(crate) fn read_batch(
             pause_ms: 0,
         },
     };
-    rest.groups.truncate(batch::MOST);
+    if rest.groups.len() > batch::MOST {
+        let error = serde::de::Error::custom("it has more groups than a batch takes");
+        return Err(unreadable("state of a partition", &error));
+    }
     if rest.pause_ms > 0 {
         client.pause_for(Duration::from_millis(rest.pause_ms).min(LONGEST_PAUSE));
     }
@@ -150,7 +153,6 @@ pub(crate) fn read_batch(
                 throttled: true,
                 after,
             } => {
-                wait.throttled = true;
                 wait.longest = wait.longest.max(after);
                 again.push(group.clone());
                 continue;
@@ -206,7 +208,6 @@ pub(crate) fn read_batch(
 #[derive(Default)]
 struct Wait {
     longest: Option<Duration>,
-    throttled: bool,
     trouble: bool,
     unauthorized: bool,
 }

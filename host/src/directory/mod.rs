@@ -374,6 +374,13 @@ pub trait Directory: Send + Sync + 'static {
     /// Stores a page.
     async fn commit(&self, run: RunKey, page: PageCommit) -> Result<Committed, DirectoryError>;
 
+    /// For each identifier, whether a user or group of it is held and not hidden.
+    async fn holds(
+        &self,
+        connector: ConnectorKey,
+        ids: &[String],
+    ) -> Result<Vec<bool>, DirectoryError>;
+
     /// Turns the proofs of completeness into staged removals and counts all staged removals.
     async fn assess(&self, run: RunKey) -> Result<Assessment, DirectoryError>;
 

@@ -10,7 +10,11 @@
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "connector",
-    imports: { default: async },
+    imports: {
+        // A store that fails is no answer for a guest: the call ends.
+        "connector:plugin/directory.holds": async | trappable,
+        default: async,
+    },
     exports: { default: async },
     additional_derives: [Clone],
 });

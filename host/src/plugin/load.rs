@@ -177,6 +177,7 @@ const GIVEN: &[&str] = &[
     "connector:plugin/log",
     "connector:plugin/credentials",
     "connector:plugin/budget",
+    "connector:plugin/directory",
     "wasi:http/types",
     "wasi:http/outgoing-handler",
     "wasi:io/error",

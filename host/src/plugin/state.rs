@@ -7,19 +7,23 @@ use wasmtime::{ResourceLimiter, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::bindings::connector::plugin::{budget, contract, credentials, log};
+use super::bindings::connector::plugin::{budget, contract, credentials, directory, log};
 use super::http::Hooks;
 use super::log::{Level, RunLog};
+use crate::directory::{ConnectorKey, Directory};
 use crate::egress::{Gateway, Grant, Refusal};
 use crate::limits::Limits;
 
-/// What an instance may reach: the network through a gateway, and the run's log.
+/// What an instance may reach: the network through a gateway, the run's log, and what the directory
+/// holds of its connector.
 #[derive(Clone)]
 pub struct Session {
     /// The connection's way out.
     pub gateway: Arc<Gateway>,
     /// Where the plugin's messages go.
     pub log: Arc<RunLog>,
+    /// The connector's part of the directory; absent where nothing is synchronised yet.
+    pub directory: Option<(Arc<dyn Directory>, ConnectorKey)>,
 }
 
 impl std::fmt::Debug for Session {
@@ -27,6 +31,9 @@ impl std::fmt::Debug for Session {
         f.debug_struct("Session").finish_non_exhaustive()
     }
 }
+
+/// How many objects a plugin may ask about at once; the contract says so too.
+const MAX_HOLDS: usize = 10_000;
 
 /// The data of one store.
 pub(super) struct State {
@@ -36,6 +43,7 @@ pub(super) struct State {
     hooks: Hooks,
     gateway: Option<Arc<Gateway>>,
     log: Option<Arc<RunLog>>,
+    directory: Option<(Arc<dyn Directory>, ConnectorKey)>,
     pub(super) meter: Meter,
 }
 
@@ -53,6 +61,7 @@ impl State {
             hooks: Hooks::new(gateway.clone(), limits.request_bytes),
             gateway,
             log: session.map(|s| Arc::clone(&s.log)),
+            directory: session.and_then(|s| s.directory.clone()),
             meter: Meter::new(limits),
         }
     }
@@ -189,6 +198,18 @@ impl budget::Host for State {
         if let Some(gateway) = &self.gateway {
             gateway.settle(estimated, actual);
         }
+    }
+}
+
+impl directory::Host for State {
+    async fn holds(&mut self, ids: Vec<String>) -> wasmtime::Result<Vec<bool>> {
+        if ids.len() > MAX_HOLDS {
+            wasmtime::bail!("asked what is held of {} objects at once", ids.len());
+        }
+        let Some((directory, connector)) = &self.directory else {
+            return Ok(vec![false; ids.len()]);
+        };
+        Ok(directory.holds(*connector, &ids).await?)
     }
 }
 

@@ -120,6 +120,7 @@ pub async fn connect(
         session: Session {
             gateway,
             log: Arc::new(log),
+            directory: None,
         },
     })
 }
@@ -159,8 +160,11 @@ pub async fn run(
         Ok(connected) => connected,
         Err(error) => return Ok(not_begun(job, error, started)),
     };
-    let session = connected.session;
     let connector = directory.connector(&job.connector).await?;
+    let session = Session {
+        directory: Some((Arc::clone(directory), connector)),
+        ..connected.session
+    };
     let begun = match begin(job, directory.as_ref(), connector).await? {
         Ok(begun) => begun,
         Err(fault) => return Ok(not_begun(job, ConnectError::Fault(fault), started)),

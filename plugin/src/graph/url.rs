@@ -37,7 +37,10 @@ pub(crate) fn literal(text: &str) -> String {
 /// the same way: user information, backslashes, blanks and non-ASCII text are how a link can
 /// look like one host to a check and like another to a client.
 pub(crate) fn origin(url: &str) -> Option<String> {
-    if !url.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') {
+    if !url
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && b != b'\\' && b != b'"')
+    {
         return None;
     }
     let (scheme, rest) = url.split_once("://")?;
@@ -110,6 +113,7 @@ mod tests {
             ("//graph.microsoft.com/v1.0", None),
             ("https://gräph.example/", None),
             ("https://graph.microsoft.com/a b", None),
+            ("https://graph.microsoft.com/\"", None),
         ] {
             assert_eq!(origin(url).as_deref(), expected, "{url}");
         }

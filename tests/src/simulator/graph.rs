@@ -80,7 +80,9 @@ impl State {
             _ if target.count => Err(Refusal::bad("$count is not currently supported.")),
             Route::GroupMembers => self.list_members(call, target, false).map(json),
             Route::GroupTransitiveMembers => self.list_members(call, target, true).map(json),
-            Route::UserMemberOf => self.list_member_of(call, target, false).map(json),
+            Route::UserMemberOf | Route::GroupMemberOf => {
+                self.list_member_of(call, target, false).map(json)
+            }
             Route::UserTransitiveMemberOf => self.list_member_of(call, target, true).map(json),
             Route::GetByIds => self.get_by_ids(call).map(json),
             Route::Organization => Ok(json(self.organization(call))),

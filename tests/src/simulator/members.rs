@@ -7,7 +7,7 @@ use super::listing::{Answer, Source, find};
 use super::odata::Listing;
 use super::options::HiddenMembers;
 use super::refusal::Refusal;
-use super::route::Target;
+use super::route::{Route, Target};
 use super::schema::Kind;
 use super::state::{Call, State};
 
@@ -53,7 +53,7 @@ impl State {
         )
     }
 
-    /// `/users/{id}/memberOf` and `/transitiveMemberOf`: groups with hidden members are silently left out for apps
+    /// `/users/{id}/memberOf`, `/transitiveMemberOf` and `/groups/{id}/memberOf`: groups with hidden members are silently left out for apps
     /// without `Member.Read.Hidden`.
     pub(crate) fn list_member_of(
         &self,
@@ -62,10 +62,14 @@ impl State {
         transitive: bool,
     ) -> Answer {
         let directory = self.directory.read();
-        let user = find(&directory, target.id, Kind::User)?;
+        let kind = match target.route {
+            Route::GroupMemberOf => Kind::Group,
+            _ => Kind::User,
+        };
+        let member = find(&directory, target.id, kind)?;
         let cast = target.cast.map(|name| cast(name, false)).transpose()?;
         let listing = self.member_listing(call, cast)?;
-        let mut groups: Vec<Slot> = directory.groups_of(user).collect();
+        let mut groups: Vec<Slot> = directory.groups_of(member).collect();
         if transitive {
             let mut seen: HashSet<Slot> = groups.iter().copied().collect();
             let mut next = 0;

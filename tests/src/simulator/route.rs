@@ -11,6 +11,7 @@ pub(crate) enum Route {
     Group,
     GroupMembers,
     GroupTransitiveMembers,
+    GroupMemberOf,
     Users,
     UsersCount,
     UsersDelta,
@@ -25,13 +26,14 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Groups,
         Self::GroupsCount,
         Self::GroupsDelta,
         Self::Group,
         Self::GroupMembers,
         Self::GroupTransitiveMembers,
+        Self::GroupMemberOf,
         Self::Users,
         Self::UsersCount,
         Self::UsersDelta,
@@ -54,6 +56,7 @@ impl Route {
             Self::Group => "/groups/{id}",
             Self::GroupMembers => "/groups/{id}/members",
             Self::GroupTransitiveMembers => "/groups/{id}/transitiveMembers",
+            Self::GroupMemberOf => "/groups/{id}/memberOf",
             Self::Users => "/users",
             Self::UsersCount => "/users/$count",
             Self::UsersDelta => "/users/delta",
@@ -80,6 +83,11 @@ impl Route {
             Self::GroupMembers | Self::GroupTransitiveMembers => &[
                 "GroupMember.ReadBasic.All",
                 "Group.ReadBasic.All",
+                "GroupMember.Read.All",
+                "Group.Read.All",
+                "Directory.Read.All",
+            ],
+            Self::GroupMemberOf => &[
                 "GroupMember.Read.All",
                 "Group.Read.All",
                 "Directory.Read.All",
@@ -157,6 +165,7 @@ impl<'a> Target<'a> {
             ["groups", id, "transitiveMembers", rest @ ..] => {
                 Self::nested(Route::GroupTransitiveMembers, id, rest)
             }
+            ["groups", id, "memberOf", rest @ ..] => Self::nested(Route::GroupMemberOf, id, rest),
             ["users"] => plain(Route::Users, ""),
             ["users", "$count"] => plain(Route::UsersCount, ""),
             ["users", delta] if is_delta(delta) => plain(Route::UsersDelta, ""),

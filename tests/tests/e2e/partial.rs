@@ -53,6 +53,10 @@ async fn snapshot_with(lab: &Lab, path: &str, action: &FaultAction) -> Report {
 async fn members_that_can_not_be_read_are_kept_and_named() {
     let (lab, before) = stored().await;
     for action in wrong_answers() {
+        // A connection carries a whole batch; that case has its own test.
+        if matches!(action, FaultAction::CutOff | FaultAction::Reset) {
+            continue;
+        }
         let report = snapshot_with(&lab, r"/groups/[^/]+/members\?", &action).await;
         assert_eq!(report.exit_code(), 3, "{action:?}: {report:#?}");
         assert!(!report.tally.unavailable.is_empty(), "{action:?}");

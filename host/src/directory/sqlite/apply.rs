@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 
 use sqlx::SqliteConnection;
 
+use super::bulk;
 use super::fault::Result;
 use super::names::{Entry, Names, State, kind_code};
 use super::segment::{Departure, Segment};
-use crate::directory::{MemberKind, Removal, Stream};
+use crate::directory::{MemberKind, Object, Removal, Stream};
 
 /// A run that goes on, and what the open transaction has counted for it so far.
 #[derive(Debug)]
@@ -149,6 +150,7 @@ impl Store<'_> {
         let mut unhidden = Vec::new();
         let mut became_groups = Vec::new();
         let mut stayed = Vec::with_capacity(segment.upserts.len());
+        let mut is_fresh = Vec::with_capacity(segment.upserts.len());
         for &(kind, object) in &segment.upserts {
             self.counts(kind).seen += 1;
             let entry = self.get(&object.id);
@@ -159,6 +161,7 @@ impl Store<'_> {
             let stays =
                 entry.is_some_and(|entry| entry.state == State::Present && entry.kind == kind);
             stayed.push(stays);
+            is_fresh.push(entry.is_none());
             if stays {
                 continue;
             }
@@ -206,22 +209,28 @@ impl Store<'_> {
             .await?;
 
         let mut keys = Vec::with_capacity(segment.upserts.len());
-        let [mut appeared, mut users, mut groups] = [const { Profiles::new() }; 3];
-        for (&(kind, object), stayed) in segment.upserts.iter().zip(stayed) {
+        let [mut added, mut shown, mut users, mut groups] = [const { Vec::new() }; 4];
+        for ((&(kind, object), stayed), fresh) in segment.upserts.iter().zip(stayed).zip(is_fresh) {
             let Some(entry) = self.get(&object.id) else {
                 continue;
             };
             keys.push(entry.key);
             match kind {
-                _ if !stayed => &mut appeared,
+                _ if fresh => &mut added,
+                _ if !stayed => &mut shown,
                 MemberKind::User => &mut users,
                 _ => &mut groups,
             }
-            .push(entry.key, &object.name, &object.document);
+            .push((entry.key, object));
         }
-        appeared.put(self.connection).await?;
-        self.run.users.updated += users.put(self.connection).await?;
-        self.run.groups.updated += groups.put(self.connection).await?;
+        let (add, put) = (
+            include_str!("add_profiles.sql"),
+            include_str!("put_profiles.sql"),
+        );
+        put_profiles(self.connection, add, &added).await?;
+        put_profiles(self.connection, put, &shown).await?;
+        self.run.users.updated += put_profiles(self.connection, put, &users).await?;
+        self.run.groups.updated += put_profiles(self.connection, put, &groups).await?;
         sqlx::query(include_str!("see_objects.sql"))
             .bind(self.run.run)
             .bind(serde_json::to_string(&keys)?)
@@ -510,40 +519,19 @@ impl Store<'_> {
     }
 }
 
-/// Names and documents to store, by key.
-#[derive(Debug)]
-struct Profiles<'a> {
-    rows: Vec<(i64, &'a str, usize, usize)>,
-    documents: Vec<u8>,
-}
-
-impl<'a> Profiles<'a> {
-    const fn new() -> Self {
-        Self {
-            rows: Vec::new(),
-            documents: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, key: i64, name: &'a str, document: &str) {
-        // SQLite counts from one.
-        let start = self.documents.len() + 1;
-        self.documents.extend_from_slice(document.as_bytes());
-        self.rows.push((key, name, start, document.len()));
-    }
-
-    /// Returns how many are new or differ.
-    async fn put(self, connection: &mut SqliteConnection) -> Result<i64> {
-        if self.rows.is_empty() {
-            return Ok(0);
-        }
-        let done = sqlx::query(include_str!("put_profiles.sql"))
-            .bind(serde_json::to_string(&self.rows)?)
-            .bind(self.documents)
-            .execute(connection)
-            .await?;
-        Ok(affected(done.rows_affected()))
-    }
+/// Returns how many are new or differ.
+async fn put_profiles(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    profiles: &[(i64, &Object)],
+) -> Result<i64> {
+    bulk::insert(connection, sql, profiles, |statement, (key, object)| {
+        statement
+            .bind(*key)
+            .bind(object.name.clone())
+            .bind(object.document.clone())
+    })
+    .await
 }
 
 /// Brings the memberships by member up to date with what a run has added.

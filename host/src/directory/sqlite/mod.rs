@@ -4,6 +4,7 @@
 //! arrays, a statement for each kind of change.
 
 mod apply;
+mod bulk;
 mod document;
 mod export;
 mod fault;
@@ -17,6 +18,7 @@ mod writer;
 mod tests;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -247,6 +249,24 @@ impl Directory for Sqlite {
         self.writer
             .ask("stored a page", |answer| Request::Commit(run, page, answer))
             .await
+    }
+
+    async fn holds(
+        &self,
+        connector: ConnectorKey,
+        ids: &[String],
+    ) -> Result<Vec<bool>, DirectoryError> {
+        self.read("looked for objects", async |connection| {
+            let held: HashSet<String> = sqlx::query_scalar(include_str!("held_objects.sql"))
+                .bind(connector.0)
+                .bind(serde_json::to_string(ids)?)
+                .fetch_all(connection)
+                .await?
+                .into_iter()
+                .collect();
+            Ok(ids.iter().map(|id| held.contains(id)).collect())
+        })
+        .await
     }
 
     async fn assess(&self, run: RunKey) -> Result<Assessment, DirectoryError> {

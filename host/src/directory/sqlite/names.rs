@@ -1,14 +1,16 @@
 //! From identifiers to the store's keys.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 use sqlx::{Row, SqliteConnection};
 
+use super::bulk;
 use super::fault::Result;
 use crate::directory::MemberKind;
 
-/// How many identifiers are remembered; about 100 bytes each.
-const CAPACITY: usize = 400_000;
+/// How many identifiers are remembered; about 50 bytes each.
+const CAPACITY: usize = 800_000;
 
 /// What is known of an object without its profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,11 +94,46 @@ pub(super) fn decode_kind(code: i64) -> Result<MemberKind> {
 /// A snapshot names each user about as often as it has memberships, and a look-up here costs a
 /// tenth of one in the database. What it holds is as the connection's open transaction sees it, so
 /// it must be [cleared](Self::clear) when that is rolled back or when another process has written.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Names {
-    known: HashMap<i64, HashMap<Box<str>, Entry>>,
-    len: usize,
+    known: HashMap<Fingerprint, Entry, Uniform>,
+    keys: [RandomState; 2],
     next_key: Option<i64>,
+}
+
+/// Stands for an identifier of a connector. The identifiers themselves would need twice the memory,
+/// and a look-up, which is mostly waiting for memory, twice the time. With keys that are new in
+/// each process nobody can make two identifiers have the same one, and by chance a million of them
+/// do so once in 10^26 processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fingerprint(u64, u64);
+
+impl Hash for Fingerprint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
+
+/// Takes a value that is a hash already.
+#[derive(Default)]
+struct Taken(u64);
+
+type Uniform = BuildHasherDefault<Taken>;
+
+impl Hasher for Taken {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Names {
@@ -107,26 +144,27 @@ impl Names {
     /// Forgets everything once there is too much of it. Not to be called between
     /// [`find`](Self::find) and the uses of what it found.
     pub(super) fn trim(&mut self) {
-        if self.len > CAPACITY {
+        if self.known.len() > CAPACITY {
             self.known.clear();
-            self.len = 0;
         }
+    }
+
+    fn fingerprint(&self, connector: i64, id: &str) -> Fingerprint {
+        let [first, second] = &self.keys;
+        Fingerprint(
+            first.hash_one((connector, id)),
+            second.hash_one((connector, id)),
+        )
     }
 
     /// The object, if it is in the store and was looked for.
     pub(super) fn get(&self, connector: i64, id: &str) -> Option<Entry> {
-        self.known.get(&connector)?.get(id).copied()
+        self.known.get(&self.fingerprint(connector, id)).copied()
     }
 
     /// Changes what is remembered of an object.
     pub(super) fn set(&mut self, connector: i64, id: &str, entry: Entry) {
-        let known = self.known.entry(connector).or_default();
-        if let Some(slot) = known.get_mut(id) {
-            *slot = entry;
-        } else {
-            known.insert(id.into(), entry);
-            self.len += 1;
-        }
+        self.known.insert(self.fingerprint(connector, id), entry);
     }
 
     /// Looks for objects in the store.
@@ -136,8 +174,7 @@ impl Names {
         connector: i64,
         ids: impl Iterator<Item = &'a str>,
     ) -> Result<()> {
-        let known = self.known.entry(connector).or_default();
-        let missing: Vec<&str> = ids.filter(|id| !known.contains_key(*id)).collect();
+        let missing: Vec<&str> = ids.filter(|id| self.get(connector, id).is_none()).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -153,9 +190,7 @@ impl Names {
                 state: State::decode(row.try_get(3)?)?,
                 swept: row.try_get::<Option<i64>, _>(4)? == Some(SWEPT),
             };
-            if known.insert(row.try_get(0)?, entry).is_none() {
-                self.len += 1;
-            }
+            self.set(connector, row.try_get(0)?, entry);
         }
         Ok(())
     }
@@ -191,11 +226,17 @@ impl Names {
             next += 1;
         }
         self.next_key = Some(next);
-        sqlx::query(include_str!("add_objects.sql"))
-            .bind(connector)
-            .bind(serde_json::to_string(&rows)?)
-            .execute(connection)
-            .await?;
+        let sql = include_str!("add_objects.sql");
+        bulk::insert(connection, sql, &rows, |statement, row| {
+            let &(key, id, kind, state) = row;
+            statement
+                .bind(key)
+                .bind(connector)
+                .bind(id.to_owned())
+                .bind(kind)
+                .bind(state)
+        })
+        .await?;
         Ok(())
     }
 }

@@ -1,0 +1,2 @@
+INSERT OR FAIL INTO profile (object, name, document)
+VALUES (?, ?, ?)

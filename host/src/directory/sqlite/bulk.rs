@@ -1,0 +1,60 @@
+//! Inserts of many rows.
+//!
+//! Small values go to SQLite as one JSON array. Where a row has several columns or long texts,
+//! binding each costs less than having SQLite parse them, and, as such a statement calls no
+//! function that could fail half-way, SQLite keeps no journal for it.
+
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
+
+use super::fault::Result;
+
+/// Rows in a statement.
+const ROWS: usize = 128;
+
+type Statement = Query<'static, Sqlite, SqliteArguments>;
+
+/// Executes a statement with `VALUES (?, …)` for all rows, many at a time. Returns how many were
+/// inserted or changed.
+pub(super) async fn insert<T>(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    rows: &[T],
+    bind: impl Fn(Statement, &T) -> Statement,
+) -> Result<i64> {
+    let mut changed = 0;
+    for rows in rows.chunks(ROWS) {
+        let statement = sqlx::query(AssertSqlSafe(repeat(sql, rows.len())))
+            // The last chunk is of any length: not worth keeping.
+            .persistent(rows.len() == ROWS);
+        let done = rows
+            .iter()
+            .fold(statement, &bind)
+            .execute(&mut *connection)
+            .await?;
+        changed += done.rows_affected();
+    }
+    Ok(i64::try_from(changed).unwrap_or(i64::MAX))
+}
+
+/// The statement with its row of placeholders repeated.
+fn repeat(sql: &str, count: usize) -> String {
+    const VALUES: &str = "VALUES ";
+    let start = sql.find(VALUES).map_or(0, |start| start + VALUES.len());
+    let (head, rest) = sql.split_at(start);
+    let end = rest.find(')').map_or(rest.len(), |end| end + 1);
+    let (row, tail) = rest.split_at(end);
+    [head, &vec![row; count].join(", "), tail].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn only_the_row_is_repeated() {
+        assert_eq!(
+            super::repeat("INSERT INTO t (a)\nVALUES (?, ?)\nON CONFLICT (a)", 2),
+            "INSERT INTO t (a)\nVALUES (?, ?), (?, ?)\nON CONFLICT (a)"
+        );
+    }
+}

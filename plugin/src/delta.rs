@@ -10,6 +10,7 @@ use crate::contract::{
 use crate::graph::walk::{Walk, check_link};
 use crate::graph::{Area, Client, Failure, malformed};
 use crate::lookup;
+use crate::member_of;
 use crate::model::{Group, Listing, User, member_kind};
 use crate::run::{Run, page};
 use crate::snapshot::{area, mark, without_id};
@@ -77,7 +78,7 @@ fn expired(code: &str, message: String) -> Fault {
 pub(crate) fn read(
     run: &Run<'_>,
     client: &mut Client<'_>,
-    of: Of,
+    (of, stage): (Of, u8),
     start: &str,
     checkpoint: Option<&str>,
 ) -> Result<Page, Fault> {
@@ -113,13 +114,13 @@ pub(crate) fn read(
         Of::Groups => {
             let listing: Listing<Group<'_>> = serde_json::from_slice(&response.body)
                 .map_err(|error| malformed(Area::Groups, &error))?;
-            groups(run, client, &listing.value, &mut out)?;
+            groups(run, client, stage, &listing.value, &mut out)?;
             (listing.next, listing.delta)
         }
         Of::Users => {
             let listing: Listing<User<'_>> = serde_json::from_slice(&response.body)
                 .map_err(|error| malformed(Area::Users, &error))?;
-            users(run, client, &listing.value, &mut out)?;
+            users(run, client, stage, &listing.value, &mut out)?;
             (listing.next, listing.delta)
         }
     };
@@ -153,6 +154,7 @@ pub(crate) fn read(
 fn groups(
     run: &Run<'_>,
     client: &mut Client<'_>,
+    stage: u8,
     entries: &[Group<'_>],
     out: &mut Page,
 ) -> Result<(), Fault> {
@@ -165,6 +167,14 @@ fn groups(
     }
     let whole = lookup::groups(run, client, &stubs)?;
     let mut newcomers = newcomers(run, client, entries)?;
+    let arrived = entries.iter().filter(|entry| entry.removed.is_none());
+    let arrived = arrived.filter_map(|entry| entry.id.filled());
+    let arrived = client.lacking(arrived.filter(|id| run.wants(id)));
+    out.partitions = member_of::partitions(Of::Groups, stage, &arrived)?;
+    // Once they are stored, the changes to users don't find them lacking any more.
+    let users: Vec<&str> = newcomers.details.keys().map(String::as_str).collect();
+    out.partitions
+        .extend(member_of::partitions(Of::Users, stage, &users)?);
     for entry in entries {
         let id = entry.id.get().unwrap_or_default();
         if !run.wants(id) {
@@ -188,16 +198,21 @@ fn groups(
     Ok(())
 }
 
-/// Details of the users who join in this page. With all groups in sync every user is known
-/// already, or comes with the changes to users; with some groups only their members are kept.
+/// Users who join in this page and whom the host does not hold.
+#[derive(Default)]
+struct Newcomers {
+    /// Their details, until they are handed over.
+    details: BTreeMap<String, Object>,
+    /// Those of whom Graph knows nothing, such as users in the deleted items: they keep their
+    /// memberships, but nobody else sees them.
+    unknown: BTreeSet<String>,
+}
+
 fn newcomers(
     run: &Run<'_>,
     client: &mut Client<'_>,
     entries: &[Group<'_>],
-) -> Result<BTreeMap<String, Object>, Fault> {
-    if run.settings.scope.is_all() {
-        return Ok(BTreeMap::new());
-    }
+) -> Result<Newcomers, Fault> {
     let mut ids = BTreeSet::new();
     for entry in entries
         .iter()
@@ -213,7 +228,14 @@ fn newcomers(
             }
         }
     }
-    lookup::users(run, client, &ids)
+    let ids: BTreeSet<&str> = client.lacking(ids.into_iter()).into_iter().collect();
+    let details = lookup::users(run, client, &ids)?;
+    let unknown = ids
+        .into_iter()
+        .filter(|id| !details.contains_key(*id))
+        .map(str::to_owned)
+        .collect();
+    Ok(Newcomers { details, unknown })
 }
 
 /// One slice of a group's members, in the order in which it came. Whatever the reason says, a
@@ -221,7 +243,7 @@ fn newcomers(
 fn slice(
     entry: &Group<'_>,
     group: &str,
-    newcomers: &mut BTreeMap<String, Object>,
+    newcomers: &mut Newcomers,
     out: &mut Page,
 ) -> Result<(), Fault> {
     let mut joined = Vec::new();
@@ -238,8 +260,11 @@ fn slice(
             flush_joined(group, &mut joined, out);
             left.push(id.to_owned());
         } else {
+            if newcomers.unknown.contains(id) {
+                continue;
+            }
             flush_left(group, &mut left, out);
-            if let Some(object) = newcomers.remove(id) {
+            if let Some(object) = newcomers.details.remove(id) {
                 out.changes.push(Change::User(object));
             }
             joined.push(Member {
@@ -276,6 +301,7 @@ fn flush_left(group: &str, members: &mut Vec<String>, out: &mut Page) {
 fn users(
     run: &Run<'_>,
     client: &mut Client<'_>,
+    stage: u8,
     entries: &[User<'_>],
     out: &mut Page,
 ) -> Result<(), Fault> {
@@ -287,8 +313,20 @@ fn users(
         }
     }
     let whole = lookup::users(run, client, &stubs)?;
+    let arrived = entries.iter().filter(|entry| entry.removed.is_none());
+    let lacking = client.lacking(arrived.filter_map(|entry| entry.id.filled()));
+    out.partitions = member_of::partitions(Of::Users, stage, &lacking)?;
+    // With some groups in sync: they are in none of these, unless their groups tell otherwise.
+    let strangers: BTreeSet<&str> = if run.settings.scope.is_all() {
+        BTreeSet::new()
+    } else {
+        lacking.into_iter().collect()
+    };
     for entry in entries {
         let id = entry.id.get().unwrap_or_default();
+        if entry.removed.is_none() && strangers.contains(id) {
+            continue;
+        }
         if let Some(removed) = &entry.removed {
             let removal = if removed.soft {
                 Removal::Soft

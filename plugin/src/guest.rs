@@ -14,7 +14,7 @@ use crate::graph::transport::{
 };
 use crate::{check, describe, discover, run, settings, transform};
 
-use bindings::connector::plugin::{budget, credentials, log};
+use bindings::connector::plugin::{budget, credentials, directory, log};
 
 #[allow(
     missing_docs,
@@ -131,6 +131,11 @@ impl Transport for Host {
 
     fn random(&mut self) -> u64 {
         wasi::random::random::get_random_u64()
+    }
+
+    fn holds(&mut self, ids: &[&str]) -> Vec<bool> {
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        directory::holds(&ids)
     }
 }
 

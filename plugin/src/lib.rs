@@ -23,6 +23,7 @@ mod graph;
 #[cfg(target_arch = "wasm32")]
 mod guest;
 mod lookup;
+mod member_of;
 mod members;
 mod model;
 mod run;

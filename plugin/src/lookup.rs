@@ -37,7 +37,7 @@ pub(crate) fn users(
         })
         .collect();
     let mut found = BTreeMap::new();
-    fetch(client, paths, Area::Users, &mut |body| {
+    fetch(client, paths, Area::Users, &mut |_, body| {
         let listing: Listing<User<'_>> =
             serde_json::from_slice(body).map_err(|error| malformed(Area::Users, &error))?;
         for user in &listing.value {
@@ -62,7 +62,7 @@ pub(crate) fn groups(
         .map(|id| format!("/groups/{}?{select}", url::segment(id)))
         .collect();
     let mut found = BTreeMap::new();
-    fetch(client, paths, Area::Groups, &mut |body| {
+    fetch(client, paths, Area::Groups, &mut |_, body| {
         let group: Group<'_> =
             serde_json::from_slice(body).map_err(|error| malformed(Area::Groups, &error))?;
         if let Some(id) = group.id.filled() {
@@ -73,10 +73,11 @@ pub(crate) fn groups(
     Ok(found)
 }
 
-/// Takes the answers of one good part, and gives the link to the rest of it.
-type Take<'t> = dyn FnMut(&[u8]) -> Result<Option<String>, Fault> + 't;
+/// Takes an answer to the request for a path, and gives the link to the rest of it.
+type Take<'t> = dyn FnMut(&str, &[u8]) -> Result<Option<String>, Fault> + 't;
 
-fn fetch(
+/// Asks for all these paths, in batches and with patience. What isn't there is passed over.
+pub(crate) fn fetch(
     client: &mut Client<'_>,
     mut paths: Vec<String>,
     area: Area,
@@ -100,7 +101,10 @@ fn fetch(
                 },
                 |part| part.verdict(),
             ) {
-                Verdict::Good(body) => rest(client, take(body.as_bytes())?, area, take)?,
+                Verdict::Good(body) => {
+                    let next = take(&path, body.as_bytes())?;
+                    rest(client, &path, next, area, take)?;
+                }
                 Verdict::Bad(error) if error.not_found() => {}
                 Verdict::Bad(error) => return Err(client.fault(Failure::Graph(error), area)),
                 Verdict::Again {
@@ -153,6 +157,7 @@ fn fetch(
 /// Follows the links of one answer.
 fn rest(
     client: &mut Client<'_>,
+    path: &str,
     mut next: Option<String>,
     area: Area,
     take: &mut Take<'_>,
@@ -163,7 +168,7 @@ fn rest(
         let response = client
             .get(&link, 1)
             .map_err(|failure| client.fault(failure, area))?;
-        next = take(&response.body)?;
+        next = take(path, &response.body)?;
     }
     Err(Fault::protocol(
         "graph.loop",

@@ -10,7 +10,7 @@ use crate::model::{Group, User};
 use crate::settings::{Scope, Settings};
 use crate::state::{VERSION, Work};
 use crate::transform::{Constants, EVENT_TYPE, Map};
-use crate::{delta, members, snapshot};
+use crate::{delta, member_of, members, snapshot};
 
 /// A run: checked settings, compiled map, links.
 pub(crate) struct Run<'a> {
@@ -149,7 +149,10 @@ pub(crate) fn read(
         Work::MoreMembers { group, link, found } => {
             members::read_more(&run, client, &group, &link, found, checkpoint)
         }
-        Work::Changes { of, link } => delta::read(&run, client, of, &link, checkpoint),
+        Work::Changes { of, link } => {
+            delta::read(&run, client, (of, partition.stage), &link, checkpoint)
+        }
+        Work::MemberOf { of, ids } => member_of::read(&run, client, of, &ids),
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Script {
     pub(crate) logged: Vec<String>,
     pub(crate) renewed: u32,
     pub(crate) grant: Result<Grant, Refusal>,
+    /// Objects that the host does not hold; it holds all others.
+    lacking: Vec<String>,
     random: u64,
 }
 
@@ -43,6 +45,7 @@ impl Script {
                 ],
                 expires_in: 3599,
             }),
+            lacking: Vec::new(),
             random: 1,
         }
     }
@@ -61,6 +64,12 @@ impl Script {
             error: error.to_owned(),
             description: description.to_owned(),
         });
+        self
+    }
+
+    /// Before a host that does not hold these objects.
+    pub(crate) fn lacking(mut self, ids: &[&str]) -> Self {
+        self.lacking = ids.iter().map(|id| (*id).to_owned()).collect();
         self
     }
 
@@ -117,6 +126,12 @@ impl Transport for Script {
 
     fn log(&mut self, _level: Level, message: &str) {
         self.logged.push(message.to_owned());
+    }
+
+    fn holds(&mut self, ids: &[&str]) -> Vec<bool> {
+        ids.iter()
+            .map(|id| !self.lacking.iter().any(|lacking| lacking == id))
+            .collect()
     }
 
     fn random(&mut self) -> u64 {

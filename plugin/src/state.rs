@@ -34,6 +34,8 @@ pub(crate) enum Work {
     },
     /// What changed.
     Changes { of: Of, link: String },
+    /// The groups that these are in, which the host did not hold.
+    MemberOf { of: Of, ids: Vec<String> },
 }
 
 /// A group whose members are read.

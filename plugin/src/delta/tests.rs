@@ -383,18 +383,68 @@ fn only_configured_groups_count_and_newcomers_bring_their_details() {
             {{"@odata.type":"#microsoft.graph.user","id":"c","@removed":{{"reason":"deleted"}}}}]}}"##
     );
     let found = r#"{"value":[{"id":"a","displayName":"Ada","userPrincipalName":"a@x"}]}"#;
-    let mut script = Script::new([last(&entries), script::batch(&[(200, found)])]);
+    let mut script =
+        Script::new([last(&entries), script::batch(&[(200, found)])]).lacking(&["a", "b"]);
     let page = read(&request, "groups", None, &mut script).unwrap();
     assert_eq!(
         told(&page.changes),
         [
             format!("group {G1} Mine"),
             "user a Ada".to_owned(),
-            format!("{G1} +a,b,n"),
+            format!("{G1} +a,n"),
             format!("{G1} -c")
         ]
     );
     assert!(script.batched(1)[0].contains("('a','b')"));
+}
+
+#[test]
+fn a_newcomer_whom_nobody_can_see_is_in_the_deleted_items_and_no_member() {
+    let entries = r##"{"id":"g","displayName":"G","members@delta":[
+        {"@odata.type":"#microsoft.graph.user","id":"a"},{"@odata.type":"#microsoft.graph.user","id":"b"}]}"##;
+    let mut script =
+        Script::new([last(entries), script::batch(&[(200, r#"{"value":[]}"#)])]).lacking(&["b"]);
+    let page = read(&request(), "groups", None, &mut script).unwrap();
+    assert_eq!(told(&page.changes), ["group g G", "g +a"]);
+}
+
+#[test]
+fn whatever_arrives_and_is_not_held_is_asked_for_its_groups_in_a_later_stage() {
+    let user = r#"{"id":"u","displayName":"U","userPrincipalName":"u@x"}"#;
+    let removed = r#"{"id":"r","@removed":{"reason":"changed"}}"#;
+    let held = r#"{"id":"h","displayName":"H","userPrincipalName":"h@x"}"#;
+    let entries = format!("{user},{removed},{held},{user}");
+    let mut script = Script::new([last(&entries)]).lacking(&["u", "r"]);
+    let page = read(&request(), "users", None, &mut script).unwrap();
+    let [partition] = page.partitions.as_slice() else {
+        panic!("{:?}", page.partitions)
+    };
+    assert_eq!(partition.stage, 1);
+    assert_eq!(
+        Work::parse(&partition.state).unwrap(),
+        Work::MemberOf {
+            of: Of::Users,
+            ids: vec!["u".to_owned()]
+        }
+    );
+    let mut script = Script::new([last(r#"{"id":"g","displayName":"G"}"#)]).lacking(&["g"]);
+    let page = read(&request(), "groups", None, &mut script).unwrap();
+    assert_eq!(page.partitions.len(), 1);
+}
+
+#[test]
+fn with_configured_groups_users_who_are_not_held_are_only_asked_for_their_groups() {
+    let entries = r#"{"id":"u","displayName":"U","userPrincipalName":"u@x"}"#;
+    let mut script = Script::new([last(entries)]).lacking(&["u"]);
+    let page = read(
+        &request_for(&format!(r#"["{G1}"]"#)),
+        "users",
+        None,
+        &mut script,
+    )
+    .unwrap();
+    assert_eq!(told(&page.changes), [""; 0]);
+    assert_eq!(page.partitions.len(), 1);
 }
 
 #[test]

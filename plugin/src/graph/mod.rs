@@ -11,6 +11,7 @@ pub(crate) mod transport;
 pub(crate) mod url;
 pub(crate) mod walk;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::contract::{Fault, FaultKind};
@@ -310,6 +311,19 @@ impl<'a> Client<'a> {
         let spread = self.transport.random() % (longest / 2 + 1);
         self.transport
             .wait(Duration::from_millis(longest / 2 + spread));
+    }
+
+    /// Those of these objects that the host does not hold, each once.
+    pub(crate) fn lacking<'i>(&mut self, ids: impl Iterator<Item = &'i str>) -> Vec<&'i str> {
+        let ids: Vec<&str> = ids.collect::<BTreeSet<_>>().into_iter().collect();
+        if ids.is_empty() {
+            return ids;
+        }
+        let held = self.transport.holds(&ids);
+        ids.into_iter()
+            .zip(held)
+            .filter_map(|(id, held)| (!held).then_some(id))
+            .collect()
     }
 
     /// Waits for as long as Graph asked.

@@ -83,4 +83,6 @@ pub(crate) trait Transport {
     fn settle(&mut self, counted: u32, actual: u32);
     fn log(&mut self, level: Level, message: &str);
     fn random(&mut self) -> u64;
+    /// For each id, whether the host has a user or group of it that is not hidden.
+    fn holds(&mut self, ids: &[&str]) -> Vec<bool>;
 }

@@ -92,21 +92,17 @@ struct Mentions {
 
 impl Mentions {
     fn of(segment: &Segment<'_>, names: &Names, connector: i64) -> Self {
-        let mut as_said = true;
-        let entries = mentions(segment)
-            .map(|(id, kind)| {
-                let entry = names.get(connector, id);
-                as_said &= match entry {
-                    Some(entry) => match entry.state {
-                        State::Present | State::Hidden => true,
-                        State::Mentioned => entry.kind == kind,
-                        State::Gone => false,
-                    },
-                    None => false,
-                };
-                entry
-            })
-            .collect();
+        let entries = names.get_all(connector, mentions(segment).map(|(id, _)| id));
+        let as_said = mentions(segment)
+            .zip(&entries)
+            .all(|((_, kind), entry)| match entry {
+                Some(entry) => match entry.state {
+                    State::Present | State::Hidden => true,
+                    State::Mentioned => entry.kind == kind,
+                    State::Gone => false,
+                },
+                None => false,
+            });
         Self { entries, as_said }
     }
 

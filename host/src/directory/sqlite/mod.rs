@@ -47,6 +47,8 @@ const READERS: u32 = 4;
 /// touches at random for some million memberships.
 const WRITER_CACHE: &str = "-32768";
 const READER_CACHE: &str = "-8192";
+/// Rows that a connection reads ahead; for each time that it can't, two threads wake each other.
+const READ_AHEAD: usize = 512;
 /// Pages of the log after which it is copied into the file; SQLite's default of 1,000 is less than
 /// one transaction of a snapshot, so that each would pay for it.
 const LOG_PAGES: &str = "8000";
@@ -128,6 +130,7 @@ fn options(database: &str) -> Result<SqliteConnectOptions, String> {
     Ok(options
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
+        .row_buffer_size(READ_AHEAD)
         .disable_statement_logging())
 }
 

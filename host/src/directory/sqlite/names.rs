@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::bulk;
 use super::fault::Result;
@@ -62,9 +62,6 @@ impl State {
         }
     }
 }
-
-/// Departure of an object that a sweep found gone.
-const SWEPT: i64 = 2;
 
 pub(super) fn kind_code(kind: MemberKind) -> i64 {
     match kind {
@@ -162,6 +159,20 @@ impl Names {
         self.known.get(&self.fingerprint(connector, id)).copied()
     }
 
+    /// The same for many. Hashing all before looking for the first lets the waits for memory
+    /// overlap.
+    pub(super) fn get_all<'a>(
+        &self,
+        connector: i64,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> Vec<Option<Entry>> {
+        let prints: Vec<_> = ids.map(|id| self.fingerprint(connector, id)).collect();
+        prints
+            .iter()
+            .map(|print| self.known.get(print).copied())
+            .collect()
+    }
+
     /// Changes what is remembered of an object.
     pub(super) fn set(&mut self, connector: i64, id: &str, entry: Entry) {
         self.known.insert(self.fingerprint(connector, id), entry);
@@ -178,19 +189,23 @@ impl Names {
         if missing.is_empty() {
             return Ok(());
         }
-        let rows = sqlx::query(include_str!("find_objects.sql"))
-            .bind(connector)
-            .bind(serde_json::to_string(&missing)?)
-            .fetch_all(connection)
-            .await?;
-        for row in rows {
+        let found: Vec<(i64, i64, i64, i64, bool)> =
+            sqlx::query_as(include_str!("find_objects.sql"))
+                .bind(connector)
+                .bind(serde_json::to_string(&missing)?)
+                .fetch_all(connection)
+                .await?;
+        for (place, key, kind, state, swept) in found {
             let entry = Entry {
-                key: row.try_get(1)?,
-                kind: decode_kind(row.try_get(2)?)?,
-                state: State::decode(row.try_get(3)?)?,
-                swept: row.try_get::<Option<i64>, _>(4)? == Some(SWEPT),
+                key,
+                kind: decode_kind(kind)?,
+                state: State::decode(state)?,
+                swept,
             };
-            self.set(connector, row.try_get(0)?, entry);
+            let id = usize::try_from(place).ok().and_then(|at| missing.get(at));
+            if let Some(id) = id {
+                self.set(connector, id, entry);
+            }
         }
         Ok(())
     }

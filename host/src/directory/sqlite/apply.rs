@@ -358,32 +358,35 @@ impl Store<'_> {
             self.run.memberships.visible -= unseen;
         }
 
-        let mut json = String::with_capacity(rows.values().map(|row| 8 * row.len() + 32).sum());
+        let mut seen: Vec<(i64, i64, String)> = Vec::with_capacity(rows.len());
         let mut visible = 0;
-        let mut total = 0;
-        for ((invisible, group), members) in &mut rows {
+        for ((invisible, group), mut members) in rows {
             members.sort_unstable();
             members.dedup();
-            json.push(if total == 0 { '[' } else { ',' });
-            // Writing into a string can't fail.
-            let _ = write!(json, "[{group},{},[", members.len());
-            for (place, member) in members.iter().enumerate() {
-                let comma = if place == 0 { "" } else { "," };
-                let _ = write!(json, "{comma}{member}");
+            let mut json = String::with_capacity(8 * members.len() + 2);
+            for member in &members {
+                json.push(if json.is_empty() { '[' } else { ',' });
+                // Writing into a string can't fail.
+                let _ = write!(json, "{member}");
             }
-            json.push_str("]]");
-            total += 1;
-            visible += i64::from(!*invisible);
+            json.push(']');
+            seen.push((group, to_i64(members.len()), json));
+            visible += i64::from(!invisible);
         }
-        json.push(']');
-        let seen = sqlx::query(include_str!("see_members.sql"))
-            .bind(self.run.run)
-            .bind(json)
-            .execute(&mut *self.connection)
-            .await?;
-        // One statement numbers its rows without a gap, in the order of the array.
-        let last = seen.last_insert_rowid();
-        let first = last - total + 1;
+        let run = self.run.run;
+        let sql = include_str!("see_members.sql");
+        let inserted = bulk::insert(self.connection, sql, &seen, |statement, row| {
+            let (group, size, members) = row;
+            statement
+                .bind(run)
+                .bind(*group)
+                .bind(*size)
+                .bind(members.clone())
+        })
+        .await?;
+        // Nobody else writes meanwhile, so the keys have no gap.
+        let last = inserted.last;
+        let first = last - inserted.rows + 1;
         let middle = first + visible;
 
         let shown = self.add_memberships(first, middle - 1).await?;
@@ -521,13 +524,13 @@ async fn put_profiles(
     sql: &'static str,
     profiles: &[(i64, &Object)],
 ) -> Result<i64> {
-    bulk::insert(connection, sql, profiles, |statement, (key, object)| {
+    let inserted = bulk::insert(connection, sql, profiles, |statement, (key, object)| {
         statement
             .bind(*key)
             .bind(object.name.clone())
             .bind(object.document.clone())
-    })
-    .await
+    });
+    Ok(inserted.await?.rows)
 }
 
 /// Brings the memberships by member up to date with what a run has added.

@@ -15,15 +15,23 @@ const ROWS: usize = 128;
 
 type Statement = Query<'static, Sqlite, SqliteArguments>;
 
-/// Executes a statement with `VALUES (?, …)` for all rows, many at a time. Returns how many were
-/// inserted or changed.
+/// What came of an insert.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Inserted {
+    /// How many rows were inserted or changed.
+    pub(super) rows: i64,
+    /// SQLite's key of the last one.
+    pub(super) last: i64,
+}
+
+/// Executes a statement with `VALUES (?, …)` for all rows, many at a time.
 pub(super) async fn insert<T>(
     connection: &mut SqliteConnection,
     sql: &'static str,
     rows: &[T],
     bind: impl Fn(Statement, &T) -> Statement,
-) -> Result<i64> {
-    let mut changed = 0;
+) -> Result<Inserted> {
+    let mut inserted = Inserted::default();
     for rows in rows.chunks(ROWS) {
         let statement = sqlx::query(AssertSqlSafe(repeat(sql, rows.len())))
             // The last chunk is of any length: not worth keeping.
@@ -33,9 +41,10 @@ pub(super) async fn insert<T>(
             .fold(statement, &bind)
             .execute(&mut *connection)
             .await?;
-        changed += done.rows_affected();
+        inserted.rows += i64::try_from(done.rows_affected()).unwrap_or(i64::MAX);
+        inserted.last = done.last_insert_rowid();
     }
-    Ok(i64::try_from(changed).unwrap_or(i64::MAX))
+    Ok(inserted)
 }
 
 /// The statement with its row of placeholders repeated.

@@ -10,7 +10,7 @@ use super::fault::Result;
 
 /// The document on one line. A JSON text has line breaks only between its tokens.
 pub(super) fn one_line(document: &str) -> Cow<'_, str> {
-    if document.contains(['\n', '\r']) {
+    if document.contains('\n') || document.contains('\r') {
         Cow::Owned(document.replace(['\n', '\r'], " "))
     } else {
         Cow::Borrowed(document)

@@ -37,7 +37,9 @@ pub fn host(release: bool) -> anyhow::Result<&'static Path> {
     static RELEASE: OnceLock<PathBuf> = OnceLock::new();
     let arguments = ["--package", "connector-host", "--bin", "connector-host"];
     if release {
-        once(&RELEASE, || build(&[&arguments[..], &["--release"]].concat()))
+        once(&RELEASE, || {
+            build(&[&arguments[..], &["--release"]].concat())
+        })
     } else {
         once(&DEBUG, || build(&arguments))
     }
@@ -81,7 +83,12 @@ fn build(arguments: &[&str]) -> anyhow::Result<PathBuf> {
         .context("the crate has a parent folder")?;
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(workspace)
-        .args(["build", "--quiet", "--message-format", "json-render-diagnostics"])
+        .args([
+            "build",
+            "--quiet",
+            "--message-format",
+            "json-render-diagnostics",
+        ])
         .args(arguments)
         .stderr(Stdio::inherit())
         .output()
@@ -92,18 +99,17 @@ fn build(arguments: &[&str]) -> anyhow::Result<PathBuf> {
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact")
         .filter_map(|message| {
-            message["executable"]
-                .as_str()
-                .or_else(|| {
-                    message["filenames"]
-                        .as_array()?
-                        .iter()
-                        .filter_map(|name| name.as_str())
-                        .find(|name| name.ends_with(".wasm"))
-                })
-                .map(PathBuf::from)
+            let text = |pointer| message.pointer(pointer)?.as_str();
+            if text("/reason") != Some("compiler-artifact") {
+                return None;
+            }
+            let files = message.pointer("/filenames")?.as_array()?;
+            let component = files
+                .iter()
+                .filter_map(serde_json::Value::as_str)
+                .find(|name| name.ends_with(".wasm"));
+            text("/executable").or(component).map(PathBuf::from)
         })
         .next_back()
         .with_context(|| format!("cargo build {} named no artefact", arguments.join(" ")))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use connector_host::contract::TransformMap;
-use connector_host::egress::{Egress, NetworkOptions, Origin, Secrets};
+use connector_host::egress::{Egress, NetworkOptions, Origin, QuotaPolicy, Secrets};
 use connector_host::limits::Limits;
 use connector_host::plugin::{Engine, Plugin};
 use connector_host::settings::{SecretSource, Settings};
@@ -133,6 +133,10 @@ pub(super) struct NetworkArguments {
     /// Trust the certificate authorities in this PEM file as well.
     #[arg(long = "ca-file", value_name = "PEM")]
     ca_files: Vec<PathBuf>,
+    /// The vendor's quota to keep: `declared` by the plugin, `unlimited`, or a number of units in the
+    /// declared window, such as a half where other programs use the same application.
+    #[arg(long, value_name = "UNITS", default_value = "declared")]
+    quota: QuotaPolicy,
     /// Reach the network through this proxy, or `system` for the one of the environment.
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
@@ -144,6 +148,7 @@ impl NetworkArguments {
             allow_origins: self.allow_origins.clone(),
             ca_files: self.ca_files.clone(),
             proxy: self.proxy.clone(),
+            quota: self.quota,
             ..NetworkOptions::default()
         })?)
     }

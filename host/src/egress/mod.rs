@@ -60,6 +60,8 @@ pub struct NetworkOptions {
     /// names (`HTTPS_PROXY`, `http_proxy`, `ALL_PROXY`, `NO_PROXY`). The machine's own loopback
     /// names and addresses are never reached through an explicit proxy.
     pub proxy: Option<String>,
+    /// Which quota is kept towards vendors.
+    pub quota: QuotaPolicy,
     /// Until a connection stands, name resolution and TLS included.
     pub connect_timeout: Duration,
     /// From the request to the head of its response.
@@ -76,6 +78,7 @@ impl Default for NetworkOptions {
             allow_origins: Vec::new(),
             ca_files: Vec::new(),
             proxy: None,
+            quota: QuotaPolicy::Declared,
             connect_timeout: Duration::from_secs(10),
             response_timeout: Duration::from_secs(100),
             idle_timeout: Duration::from_secs(60),
@@ -184,6 +187,48 @@ pub struct Quota {
     pub cost_header: Option<String>,
 }
 
+/// Which quota is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum QuotaPolicy {
+    /// The one that the plugin declares for the vendor.
+    #[default]
+    Declared,
+    /// This many units in the window that the plugin declares: less, where others draw on the same
+    /// quota; more, where the vendor granted more.
+    Units(u32),
+    /// None. The vendor's own throttling is still obeyed.
+    Unlimited,
+}
+
+impl QuotaPolicy {
+    fn applied(self, declared: Option<Quota>) -> Option<Quota> {
+        match self {
+            Self::Declared => declared,
+            Self::Units(units) => declared.map(|quota| Quota { units, ..quota }),
+            // Its cost header is still read.
+            Self::Unlimited => declared.map(|quota| Quota {
+                units: u32::MAX,
+                ..quota
+            }),
+        }
+    }
+}
+
+impl std::str::FromStr for QuotaPolicy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "declared" => Ok(Self::Declared),
+            "unlimited" => Ok(Self::Unlimited),
+            units => match units.parse() {
+                Ok(units) if units > 0 => Ok(Self::Units(units)),
+                _ => Err("give `declared`, `unlimited`, or a number of units".to_owned()),
+            },
+        }
+    }
+}
+
 /// The process's way out.
 pub struct Egress {
     options: NetworkOptions,
@@ -228,6 +273,10 @@ impl Egress {
         secrets: Secrets,
         limits: Limits,
     ) -> Result<Arc<Gateway>, EgressError> {
+        let connection = Connection {
+            quota: self.options.quota.applied(connection.quota),
+            ..connection
+        };
         Gateway::new(self, &connection, declared_hosts, secrets, limits).map(Arc::new)
     }
 }

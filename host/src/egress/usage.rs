@@ -19,6 +19,7 @@ const OTHER_ROUTES: &str = "other";
 
 /// What a gateway has done so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Usage {
     /// Requests that left, without those for tokens.

@@ -2,6 +2,10 @@
 //!
 //! Every figure is measured from outside: the host runs as its own process, built for release.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "indexing JSON by a key never panics"
+)]
 #![expect(clippy::print_stdout, reason = "its table is its result")]
 
 use std::path::Path;
@@ -24,6 +28,10 @@ struct Arguments {
     /// Latencies of the simulated Graph, in milliseconds.
     #[arg(long = "latency", default_values_t = [0, 50])]
     latencies: Vec<u64>,
+    /// Quota that the host keeps, as in `connector-host sync --quota`. Without a limit, latency and
+    /// the machine are all that a run waits for.
+    #[arg(long, default_value = "unlimited")]
+    quota: String,
     /// Partitions read at the same time; the host's default where absent.
     #[arg(long)]
     max_in_flight: Option<usize>,
@@ -95,7 +103,7 @@ async fn measure(
             simulator.churn(1, changes);
         }
         let mut command = workplace.sync();
-        command.args(["--report", "json"]);
+        command.args(["--report", "json", "--quota", &arguments.quota]);
         if let Some(in_flight) = arguments.max_in_flight {
             command.arg("--max-in-flight").arg(in_flight.to_string());
         }

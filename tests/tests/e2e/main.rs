@@ -2,6 +2,14 @@
 //!
 //! One program, so that it is linked once; a module for each part of the behaviour.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod changes;
 mod command;
 mod contract;

@@ -12,6 +12,7 @@ mod finish;
 mod names;
 mod runs;
 mod segment;
+mod upsert;
 mod writer;
 
 #[cfg(test)]

@@ -18,10 +18,9 @@ SET users = users - r.users_removed,
     memberships = memberships - r.memberships_removed - (
         SELECT count(*)
         FROM staged_object AS t
-        CROSS JOIN object AS m ON m.key = t.object
         CROSS JOIN member_of AS e ON e.member = t.object
         CROSS JOIN object AS g ON g.key = e.grp
-        WHERE t.run = $1 AND t.how = 0 AND m.state <> 2 AND g.kind = 1 AND g.state = 1
+        WHERE t.run = $1 AND t.how = 0 AND g.kind = 1 AND g.state = 1
     )
 FROM run AS r
 WHERE r.key = $1 AND connector.key = r.connector;

@@ -91,7 +91,7 @@ CREATE TABLE membership (
 ) STRICT, WITHOUT ROWID;
 
 -- `membership` in the other order. Kept by hand and not as an index, because it may lag behind:
--- members come in random order, and one sorted insert for a whole run costs a seventh of a million
+-- members come in random order, and one sorted insert for a whole run costs a sixth of a million
 -- scattered ones. What it still lacks is in `unsettled`.
 CREATE TABLE member_of (
     member INTEGER NOT NULL,

@@ -1,7 +1,10 @@
 //! Tests of the store, through the trait.
 
+mod exports;
 mod load;
 mod model;
+mod properties;
+mod removals;
 mod rules;
 mod runs;
 
@@ -251,3 +254,32 @@ fn unavailable(group: &str) -> Change {
 
 const ALL_USERS: Change = Change::StreamComplete(Stream::Users);
 const ALL_GROUPS: Change = Change::StreamComplete(Stream::Groups);
+
+/// Two groups, one inside the other, three users.
+async fn small() -> Fixture {
+    let fixture = Fixture::new().await;
+    let changes = vec![
+        group("g1"),
+        group("g2"),
+        user("a"),
+        user("b"),
+        user("c"),
+        joined("g1", &["a", "b", "g2"]),
+        complete("g1"),
+        joined("g2", &["b", "c"]),
+        complete("g2"),
+        ALL_USERS,
+        ALL_GROUPS,
+    ];
+    let (removals, tally) = fixture.run(Mode::Snapshot, changes).await;
+    assert_eq!(
+        removals.users,
+        Removed {
+            removed: 0,
+            held: 3
+        }
+    );
+    assert_eq!(tally.memberships.added, 5);
+    fixture.check_counters().await;
+    fixture
+}

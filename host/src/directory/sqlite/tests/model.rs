@@ -1,14 +1,11 @@
-//! The store against a simple model of the contract, under random runs.
+//! A simple model of the contract: everything in memory, one change after another.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use proptest::prelude::*;
-use proptest::sample::select;
 
 use super::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Mentioned,
     Present,
     Hidden,
@@ -16,61 +13,61 @@ enum State {
 }
 
 #[derive(Debug, Clone)]
-struct Thing {
-    kind: MemberKind,
-    state: State,
-    swept: bool,
-    profile: Option<Object>,
+pub(super) struct Thing {
+    pub(super) kind: MemberKind,
+    pub(super) state: State,
+    pub(super) swept: bool,
+    pub(super) profile: Option<Object>,
 }
 
 impl Thing {
-    fn is(&self, kind: MemberKind) -> bool {
+    pub(super) fn is(&self, kind: MemberKind) -> bool {
         self.kind == kind && self.state == State::Present
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum How {
+pub(super) enum How {
     Hide,
     Remove,
     Sweep,
     Unreferenced,
 }
 
-type Edge = (String, String);
+pub(super) type Edge = (String, String);
 
 /// The removals that a run comes to.
 #[derive(Debug, Clone, Default)]
-struct Staged {
-    things: BTreeMap<String, How>,
-    edges: BTreeSet<Edge>,
+pub(super) struct Staged {
+    pub(super) things: BTreeMap<String, How>,
+    pub(super) edges: BTreeSet<Edge>,
 }
 
 #[derive(Debug, Clone)]
-struct Going {
-    mode: Mode,
-    dropping: bool,
-    ended: bool,
-    needs_snapshot: bool,
-    seen: BTreeSet<String>,
-    seen_edges: BTreeSet<Edge>,
-    proven: BTreeSet<String>,
-    streams: Vec<Stream>,
-    unavailable: Vec<String>,
-    staged: Staged,
-    tally: Tally,
+pub(super) struct Going {
+    pub(super) mode: Mode,
+    pub(super) dropping: bool,
+    pub(super) ended: bool,
+    pub(super) needs_snapshot: bool,
+    pub(super) seen: BTreeSet<String>,
+    pub(super) seen_edges: BTreeSet<Edge>,
+    pub(super) proven: BTreeSet<String>,
+    pub(super) streams: Vec<Stream>,
+    pub(super) unavailable: Vec<String>,
+    pub(super) staged: Staged,
+    pub(super) tally: Tally,
 }
 
 #[derive(Debug, Default)]
-struct Model {
-    things: BTreeMap<String, Thing>,
-    edges: BTreeSet<Edge>,
-    ended_edges: usize,
-    going: Option<Going>,
+pub(super) struct Model {
+    pub(super) things: BTreeMap<String, Thing>,
+    pub(super) edges: BTreeSet<Edge>,
+    pub(super) ended_edges: usize,
+    pub(super) going: Option<Going>,
 }
 
 impl Model {
-    fn begin(&mut self, mode: Mode, dropping: bool) {
+    pub(super) fn begin(&mut self, mode: Mode, dropping: bool) {
         self.going = Some(Going {
             mode,
             dropping,
@@ -86,7 +83,7 @@ impl Model {
         });
     }
 
-    fn restart(&mut self, mode: Mode) {
+    pub(super) fn restart(&mut self, mode: Mode) {
         let old = self.going.take().unwrap().tally;
         self.begin(mode, false);
         let tally = &mut self.going.as_mut().unwrap().tally;
@@ -100,7 +97,7 @@ impl Model {
         }
     }
 
-    fn apply(&mut self, change: &Change) {
+    pub(super) fn apply(&mut self, change: &Change) {
         let run = self.going.as_mut().unwrap();
         match change {
             Change::User(object) => self.upsert(MemberKind::User, object),
@@ -277,7 +274,7 @@ impl Model {
     }
 
     /// Removed and held of users, groups and memberships.
-    fn removals(&self) -> [Removed; 3] {
+    pub(super) fn removals(&self) -> [Removed; 3] {
         let staged = self.implied();
         let things = |kind| Removed {
             removed: staged
@@ -302,7 +299,7 @@ impl Model {
         ]
     }
 
-    fn finish(&mut self, state: RunState, remove: bool) -> Tally {
+    pub(super) fn finish(&mut self, state: RunState, remove: bool) -> Tally {
         let removals = self.removals();
         let staged = self.implied();
         let run = self.going.take().unwrap();
@@ -361,7 +358,7 @@ impl Model {
         tally
     }
 
-    fn records(&self, kind: MemberKind) -> Vec<String> {
+    pub(super) fn records(&self, kind: MemberKind) -> Vec<String> {
         let things = self.things.values().filter(|thing| thing.is(kind));
         let record = |object: &Object| {
             let Object { id, name, document } = object;
@@ -372,7 +369,7 @@ impl Model {
             .collect()
     }
 
-    fn memberships(&self, effective: bool) -> BTreeSet<Edge> {
+    pub(super) fn memberships(&self, effective: bool) -> BTreeSet<Edge> {
         let mut edges: BTreeSet<Edge> = self
             .edges
             .iter()
@@ -401,7 +398,7 @@ impl Model {
         edges
     }
 
-    fn documents(&self, effective: bool) -> Vec<String> {
+    pub(super) fn documents(&self, effective: bool) -> Vec<String> {
         let memberships = self.memberships(effective);
         let users = self
             .things
@@ -420,230 +417,5 @@ impl Model {
                 format!(r#"{open},"info":{{"groups":[{}]}}}}"#, groups.join(","))
             })
             .collect()
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Begin(Mode, bool),
-    /// Committed at the same time.
-    Pages(Vec<Vec<Change>>),
-    Again,
-    Restart(Mode),
-    Reopen,
-    Process,
-    End(RunState, bool),
-}
-
-fn id() -> impl Strategy<Value = String> {
-    select(vec!["a", "b", "c", "g1", "g2", "g3", "x"]).prop_map(str::to_owned)
-}
-
-fn any_object() -> impl Strategy<Value = Object> {
-    (id(), 0..3u8).prop_map(|(id, version)| Object {
-        name: format!("{id} {}", version / 2),
-        document: format!(r#"{{"externalId":"{id}","version":{version}}}"#),
-        id,
-    })
-}
-
-fn any_member() -> impl Strategy<Value = Member> {
-    let kinds = vec![MemberKind::User, MemberKind::Group, MemberKind::Device];
-    (id(), select(kinds)).prop_map(|(id, kind)| Member { id, kind })
-}
-
-fn change() -> impl Strategy<Value = Change> {
-    let members = || prop::collection::vec(any_member(), 0..4);
-    prop_oneof![
-        6 => any_object().prop_map(|object| match object.id.as_bytes()[0] {
-            b'g' => Change::Group(object),
-            _ => Change::User(object),
-        }),
-        1 => any_object().prop_map(Change::User),
-        1 => any_object().prop_map(Change::Group),
-        1 => id().prop_map(|id| soft(&id)),
-        1 => id().prop_map(|id| hard(&id)),
-        1 => id().prop_map(|id| no_group(&id)),
-        5 => (id(), members()).prop_map(|(group, members)| Change::MembersAdded { group, members }),
-        2 => (id(), prop::collection::vec(id(), 0..3))
-            .prop_map(|(group, members)| Change::MembersRemoved { group, members }),
-        2 => id().prop_map(|group| complete(&group)),
-        1 => id().prop_map(|group| unavailable(&group)),
-        1 => select(vec![ALL_USERS, ALL_GROUPS]),
-    ]
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let mode = || select(vec![Mode::Snapshot, Mode::Incremental]);
-    let page = prop::collection::vec(change(), 0..8);
-    prop_oneof![
-        2 => (mode(), any::<bool>()).prop_map(|(mode, dropping)| Step::Begin(mode, dropping)),
-        12 => prop::collection::vec(page, 1..4).prop_map(Step::Pages),
-        1 => Just(Step::Again),
-        1 => mode().prop_map(Step::Restart),
-        1 => Just(Step::Reopen),
-        5 => Just(Step::Process),
-        1 => Just(Step::End(RunState::Partial, true)),
-        1 => Just(Step::End(RunState::Held, false)),
-        1 => Just(Step::End(RunState::Failed, false)),
-    ]
-}
-
-/// The store and the model side by side.
-struct Pair {
-    fixture: Fixture,
-    model: Model,
-    run: RunKey,
-    last: Vec<Vec<Change>>,
-}
-
-impl Pair {
-    async fn new() -> Self {
-        let mut pair = Self {
-            fixture: Fixture::new().await,
-            model: Model::default(),
-            run: RunKey(0),
-            last: Vec::new(),
-        };
-        pair.begin(Mode::Snapshot, false).await;
-        pair
-    }
-
-    async fn begin(&mut self, mode: Mode, dropping: bool) {
-        self.run = self.fixture.begin_dropping(mode, dropping).await;
-        self.model.begin(mode, dropping);
-        self.last.clear();
-    }
-
-    async fn take(&mut self, step: Step) {
-        let run = self.run;
-        match step {
-            Step::Begin(mode, dropping) => self.begin(mode, dropping).await,
-            Step::Pages(pages) => self.commit(pages).await,
-            Step::Again => self.commit(self.last.clone()).await,
-            Step::Restart(mode) => {
-                self.fixture
-                    .store
-                    .restart(run, mode, "again")
-                    .await
-                    .unwrap();
-                let all = [partition("all", 0)];
-                self.fixture.store.planned(run, &all, false).await.unwrap();
-                self.model.restart(mode);
-            }
-            Step::Reopen => self.fixture.reopen().await,
-            Step::Process => {
-                let mut last = page(Vec::new());
-                last.checkpoint = None;
-                self.fixture.store.commit(run, last).await.unwrap();
-                self.model.going.as_mut().unwrap().ended = true;
-                self.assess().await;
-                self.finish(RunState::Processed, true).await;
-            }
-            Step::End(state, remove) => {
-                if state == RunState::Held {
-                    self.assess().await;
-                    self.assess().await;
-                }
-                self.finish(state, remove).await;
-            }
-        }
-    }
-
-    async fn commit(&mut self, pages: Vec<Vec<Change>>) {
-        let commits = pages
-            .iter()
-            .map(|changes| self.fixture.commit(self.run, changes.clone()));
-        for (committed, changes) in futures::future::join_all(commits).await.iter().zip(&pages) {
-            for change in changes {
-                self.model.apply(change);
-            }
-            let run = self.model.going.as_ref().unwrap();
-            assert_eq!(committed.needs_snapshot, run.needs_snapshot);
-        }
-        self.last = pages;
-    }
-
-    async fn assess(&self) {
-        let assessment = self.fixture.store.assess(self.run).await.unwrap();
-        let Removals {
-            users,
-            groups,
-            memberships,
-            ..
-        } = assessment.removals;
-        assert_eq!([users, groups, memberships], self.model.removals());
-        let run = self.model.going.as_ref().unwrap();
-        assert_eq!(assessment.unavailable, run.unavailable.len() as u64);
-    }
-
-    async fn finish(&mut self, state: RunState, remove: bool) {
-        let tally = self.fixture.finish(self.run, state, remove).await;
-        assert_eq!(tally, self.model.finish(state, remove));
-        self.begin(Mode::Incremental, false).await;
-    }
-
-    async fn compare(&self) {
-        let Self { fixture, model, .. } = self;
-        let sorted = async |what| {
-            let mut records = fixture.export(what).await;
-            records.sort();
-            records
-        };
-        assert_eq!(sorted(Export::Users).await, model.records(MemberKind::User));
-        assert_eq!(
-            sorted(Export::Groups).await,
-            model.records(MemberKind::Group)
-        );
-        for effective in [false, true] {
-            let records = fixture.export(Export::Memberships { effective }).await;
-            let found: Vec<MembershipRecord> = records
-                .iter()
-                .map(|text| serde_json::from_str(text).unwrap())
-                .collect();
-            for record in &found {
-                assert_eq!(record.kind, model.things[&record.member].kind);
-            }
-            let count = found.len();
-            let edges: BTreeSet<Edge> = found
-                .into_iter()
-                .map(|record| (record.group, record.member))
-                .collect();
-            assert_eq!(edges.len(), count, "each once");
-            assert_eq!(
-                edges,
-                model.memberships(effective),
-                "effective: {effective}"
-            );
-            let documents = sorted(Export::Documents { effective }).await;
-            assert_eq!(
-                documents,
-                model.documents(effective),
-                "effective: {effective}"
-            );
-        }
-        let past = fixture.number("SELECT count(*) FROM past_membership").await;
-        assert_eq!(past, model.ended_edges as i64);
-        fixture.check_counters().await;
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(48),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
-
-    #[test]
-    fn any_runs_leave_what_the_contract_says(steps in prop::collection::vec(step(), 1..20)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut pair = Pair::new().await;
-            for step in steps {
-                pair.take(step).await;
-                pair.compare().await;
-            }
-        });
     }
 }

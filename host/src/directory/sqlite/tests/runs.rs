@@ -253,6 +253,28 @@ async fn connectors_share_nothing() {
 }
 
 #[tokio::test]
+async fn runs_of_several_connectors_go_on_side_by_side() {
+    let mut fixture = Fixture::new().await;
+    let one = fixture.connector;
+    let other = fixture.store.connector("other").await.unwrap();
+    let changes = || vec![user("a"), group("g1"), joined("g1", &["a"])];
+    let run = fixture.begin(Snapshot).await;
+    fixture.commit(run, changes()).await;
+    fixture.connector = other;
+    fixture.run(Snapshot, changes()).await;
+    for connector in [other, one] {
+        fixture.connector = connector;
+        let documents = Export::Documents { effective: false };
+        assert_eq!(
+            fixture.export(documents).await,
+            [r#"{"externalId":"a","info":{"groups":[{"externalId":"g1"}]}}"#]
+        );
+    }
+    fixture.process(run).await;
+    fixture.check_counters().await;
+}
+
+#[tokio::test]
 async fn another_process_may_write_between() {
     let fixture = Fixture::new().await;
     let path = fixture.directory.path().join("directory.db");

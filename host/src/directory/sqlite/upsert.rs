@@ -1,0 +1,156 @@
+//! Stores users and groups as they are now.
+
+use sqlx::SqliteConnection;
+
+use super::apply::{Counts, Store, settle};
+use super::bulk;
+use super::fault::Result;
+use super::names::{Entry, State};
+use super::segment::Segment;
+use crate::directory::{MemberKind, Object};
+
+impl Store<'_> {
+    pub(super) async fn upsert(&mut self, segment: &Segment<'_>) -> Result<()> {
+        if segment.upserts.is_empty() {
+            return Ok(());
+        }
+        let mut fresh = Vec::new();
+        // Those that weren't visible as what they are now.
+        let mut turned = Vec::new();
+        let mut ceased = Vec::new();
+        let mut unhidden = Vec::new();
+        let mut became_groups = Vec::new();
+        let mut stayed = Vec::with_capacity(segment.upserts.len());
+        let mut is_fresh = Vec::with_capacity(segment.upserts.len());
+        for &(kind, object) in &segment.upserts {
+            self.counts(kind).seen += 1;
+            let entry = self.get(&object.id);
+            let swept = entry.is_some_and(|entry| entry.swept);
+            if kind == MemberKind::User && swept && !self.run.snapshot {
+                self.run.needs_snapshot = true;
+            }
+            let stays =
+                entry.is_some_and(|entry| entry.state == State::Present && entry.kind == kind);
+            stayed.push(stays);
+            is_fresh.push(entry.is_none());
+            if stays {
+                continue;
+            }
+            let counts = self.counts(kind);
+            counts.added += 1;
+            counts.visible += 1;
+            let Some(entry) = entry else {
+                fresh.push((object.id.as_str(), kind, State::Present));
+                continue;
+            };
+            if entry.state == State::Present {
+                self.counts(entry.kind).visible -= 1;
+            }
+            if entry.is_group() {
+                ceased.push(entry.key);
+            }
+            if entry.state == State::Hidden {
+                unhidden.push(entry.key);
+            }
+            if kind == MemberKind::Group {
+                became_groups.push(entry.key);
+            }
+            let state = State::Present;
+            turned.push((
+                object.id.as_str(),
+                Entry {
+                    kind,
+                    state,
+                    ..entry
+                },
+            ));
+        }
+
+        // The order of these makes each membership count once, whichever of its two sides comes
+        // into sight or leaves it.
+        self.run.memberships.visible -= self.count_as_group(&ceased).await?;
+        if !unhidden.is_empty() {
+            settle(self.connection, self.run.run).await?;
+            self.run.memberships.visible += self.count_as_member(&unhidden, &ceased).await?;
+        }
+        self.change(turned).await?;
+        self.run.memberships.visible += self.count_as_group(&became_groups).await?;
+        self.names
+            .add(self.connection, self.run.connector, &fresh)
+            .await?;
+
+        let mut keys = Vec::with_capacity(segment.upserts.len());
+        let [mut added, mut shown, mut users, mut groups] = [const { Vec::new() }; 4];
+        for ((&(kind, object), stayed), fresh) in segment.upserts.iter().zip(stayed).zip(is_fresh) {
+            let Some(entry) = self.get(&object.id) else {
+                continue;
+            };
+            keys.push(entry.key);
+            match kind {
+                _ if fresh => &mut added,
+                _ if !stayed => &mut shown,
+                MemberKind::User => &mut users,
+                _ => &mut groups,
+            }
+            .push((entry.key, object));
+        }
+        let (add, put) = (
+            include_str!("add_profiles.sql"),
+            include_str!("put_profiles.sql"),
+        );
+        put_profiles(self.connection, add, &added).await?;
+        put_profiles(self.connection, put, &shown).await?;
+        self.run.users.updated += put_profiles(self.connection, put, &users).await?;
+        self.run.groups.updated += put_profiles(self.connection, put, &groups).await?;
+        sqlx::query(include_str!("see_objects.sql"))
+            .bind(self.run.run)
+            .bind(serde_json::to_string(&keys)?)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+
+    pub(super) fn counts(&mut self, kind: MemberKind) -> &mut Counts {
+        if kind == MemberKind::User {
+            &mut self.run.users
+        } else {
+            &mut self.run.groups
+        }
+    }
+
+    async fn count_as_group(&mut self, groups: &[i64]) -> Result<i64> {
+        if groups.is_empty() {
+            return Ok(0);
+        }
+        let count = sqlx::query_scalar(include_str!("count_as_group.sql"))
+            .bind(serde_json::to_string(groups)?)
+            .fetch_one(&mut *self.connection)
+            .await?;
+        Ok(count)
+    }
+
+    /// Memberships in groups that are present, except `but`.
+    async fn count_as_member(&mut self, members: &[i64], but: &[i64]) -> Result<i64> {
+        let count = sqlx::query_scalar(include_str!("count_as_member.sql"))
+            .bind(serde_json::to_string(members)?)
+            .bind(serde_json::to_string(but)?)
+            .fetch_one(&mut *self.connection)
+            .await?;
+        Ok(count)
+    }
+}
+
+/// Returns how many are new or differ.
+async fn put_profiles(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    profiles: &[(i64, &Object)],
+) -> Result<i64> {
+    let inserted = bulk::insert(connection, sql, profiles, |statement, (key, object)| {
+        statement
+            .bind(*key)
+            .bind(object.name.clone())
+            .bind(object.document.clone())
+    });
+    Ok(inserted.await?.rows)
+}

@@ -150,7 +150,7 @@ pub struct TransformMap {
     pub source_model: String,
     /// Name of the target model.
     pub target_model: String,
-    /// Applied in order.
+    /// In the order in which to show them.
     pub rules: Vec<Rule>,
 }
 

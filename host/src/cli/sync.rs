@@ -17,6 +17,7 @@ use super::{progress, report};
 
 /// Arguments of the command.
 #[derive(Debug, Args)]
+#[command(after_help = super::EXIT_CODES)]
 pub(super) struct Sync {
     #[command(flatten)]
     plugin: PluginOptions,

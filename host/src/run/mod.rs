@@ -5,6 +5,7 @@
 //! guard and carried out together with the new cursor. A run that dies at any instant is resumed by the
 //! next one for the same connector.
 
+mod begin;
 mod guard;
 mod patience;
 mod progress;
@@ -14,12 +15,9 @@ mod report;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sha2::{Digest, Sha256};
-
 use crate::contract::{Fault, FaultKind, GroupLink, Opening, Problem, TransformMap};
 use crate::directory::{
-    ConnectorKey, Cursor, Directory, DirectoryError, Finish, Mode, NewRun, OpenPartition, Removals,
-    Run, RunState, Tally,
+    Cursor, Directory, DirectoryError, Finish, Mode, OpenPartition, Removals, Run, RunState, Tally,
 };
 use crate::egress::{Egress, EgressError, Limits as EgressLimits, Usage};
 use crate::limits::{Guard, Limits, Patience};
@@ -165,7 +163,7 @@ pub async fn run(
         directory: Some((Arc::clone(directory), connector)),
         ..connected.session
     };
-    let begun = match begin(job, directory.as_ref(), connector).await? {
+    let begun = match begin::begin(job, directory.as_ref(), connector).await? {
         Ok(begun) => begun,
         Err(fault) => return Ok(not_begun(job, ConnectError::Fault(fault), started)),
     };
@@ -182,99 +180,6 @@ pub async fn run(
     let (end, resumed) = (running.carry_out().await?, begun.resumed);
     let ended = running.finish(end).await?;
     Ok(running.report(ended, resumed, started))
-}
-
-struct Begun {
-    run: Run,
-    cursor: Option<Cursor>,
-    resumed: bool,
-}
-
-/// Resumes the connector's unfinished run, or begins one of the kind that is due.
-async fn begin(
-    job: &Job,
-    directory: &dyn Directory,
-    connector: ConnectorKey,
-) -> Result<Result<Begun, Fault>, DirectoryError> {
-    let fingerprint = fingerprint(job);
-    let cursor = directory.cursor(connector).await?;
-    if let Some(run) = directory.unfinished(connector).await? {
-        let wanted = match job.mode {
-            WantedMode::Auto => true,
-            WantedMode::Full => run.mode == Mode::Snapshot,
-            WantedMode::Incremental => run.mode == Mode::Incremental,
-        };
-        if wanted && run.fingerprint == fingerprint {
-            return Ok(Ok(Begun {
-                run,
-                cursor,
-                resumed: true,
-            }));
-        }
-    }
-    let (mode, reason) = match due(job, cursor.as_ref(), &fingerprint) {
-        Ok(due) => due,
-        Err(fault) => return Ok(Err(fault)),
-    };
-    let run = directory
-        .begin(NewRun {
-            connector,
-            mode,
-            reason: reason.into(),
-            plugin: job.plugin.description().id(),
-            fingerprint,
-        })
-        .await?;
-    Ok(Ok(Begun {
-        run,
-        cursor,
-        resumed: false,
-    }))
-}
-
-/// The kind of run that is due, and why.
-fn due(
-    job: &Job,
-    cursor: Option<&Cursor>,
-    fingerprint: &str,
-) -> Result<(Mode, &'static str), Fault> {
-    let usable = match cursor {
-        _ if !job.plugin.description().incremental => Err("the plugin can't read increments"),
-        None => Err("no snapshot has succeeded yet"),
-        Some(cursor) if cursor.fingerprint != fingerprint => Err(
-            "settings, transform map, links or the plugin's checkpoints changed since the last snapshot",
-        ),
-        Some(_) => Ok("the last run left a cursor"),
-    };
-    match (job.mode, usable) {
-        (WantedMode::Full, _) => Ok((Mode::Snapshot, "a snapshot was asked for")),
-        (WantedMode::Auto | WantedMode::Incremental, Ok(reason)) => Ok((Mode::Incremental, reason)),
-        (WantedMode::Auto, Err(reason)) => Ok((Mode::Snapshot, reason)),
-        (WantedMode::Incremental, Err(reason)) => Err(Fault {
-            kind: FaultKind::Permanent,
-            code: "run.no-cursor".into(),
-            message: format!("An incremental run is not possible: {reason}."),
-            remedy: Some("Run a snapshot first, or leave the choice to mode auto.".into()),
-            setting: None,
-        }),
-    }
-}
-
-/// Hash of everything that makes cursors, checkpoints and documents comparable.
-fn fingerprint(job: &Job) -> String {
-    let description = job.plugin.description();
-    let parts = serde_json::json!([
-        description.name,
-        description.checkpoint_version,
-        job.settings.plugin.values,
-        job.map,
-        job.links,
-    ]);
-    Sha256::digest(parts.to_string().as_bytes())
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// A run that has begun.

@@ -71,6 +71,7 @@ pub(crate) struct Lab {
     pub(crate) settings: Value,
     pub(crate) map: Option<TransformMap>,
     pub(crate) allow_mass_change: bool,
+    pub(crate) patience: Patience,
     plugin: Plugin,
     directory: Arc<dyn Directory>,
     egress: Arc<Egress>,
@@ -104,6 +105,7 @@ impl Lab {
             settings: host::settings(&simulator),
             map: None,
             allow_mass_change: false,
+            patience: hasty(),
             plugin: plugin().await,
             directory: Arc::from(directory),
             egress: Egress::new(network).unwrap(),
@@ -131,7 +133,7 @@ impl Lab {
             mode,
             allow_mass_change: self.allow_mass_change,
             guard: Guard::default(),
-            patience: hasty(),
+            patience: self.patience.clone(),
         };
         run::run(
             &job,

@@ -1,5 +1,6 @@
 //! Quotas and 429s slow a run down and never lose data.
 
+use connector_host::limits::Patience;
 use connector_host::run::WantedMode;
 use harness::simulator::{FaultAction, FaultRule, Quota, RetryAfter, SimulatorOptions};
 
@@ -12,11 +13,12 @@ async fn a_quota_below_what_the_plugin_expects_is_got_over() {
         RetryAfter::Fractional,
         RetryAfter::Never,
     ] {
-        let lab = Lab::new(SimulatorOptions {
+        let mut lab = Lab::new(SimulatorOptions {
             quota: Quota::Custom(90),
             ..small()
         })
         .await;
+        lab.patience = Patience::default();
         lab.simulator
             .edit_behaviour(|b| b.retry_after = retry_after);
         lab.succeed().await;

@@ -1,0 +1,296 @@
+//! A run's data: openings and pages, held against the limits.
+
+use serde::de::IgnoredAny;
+
+use super::super::CallError;
+use super::super::log::one_line;
+use super::{LABEL_BYTES, bad, id, label, text, wit};
+use crate::contract::{Expectation, Opening};
+use crate::directory::{
+    Change, CursorPart, Member, MemberKind, Object, PageCommit, Partition, Removal, Stream,
+};
+use crate::limits::Limits;
+
+/// The limits that a run's data is held against.
+pub(in crate::plugin) struct Border<'a> {
+    pub(in crate::plugin) limits: &'a Limits,
+}
+
+impl Border<'_> {
+    pub(in crate::plugin) fn opening(&self, opening: wit::Opening) -> Result<Opening, CallError> {
+        Ok(Opening {
+            partitions: self.partitions(opening.partitions, 0)?,
+            expected: Expectation {
+                users: opening.expected.users,
+                groups: opening.expected.groups,
+                members: opening.expected.members,
+            },
+            drop_unreferenced_users: matches!(opening.unreferenced_users, wit::Retention::Drop),
+            note: opening.note.as_deref().map(text),
+        })
+    }
+
+    pub(in crate::plugin) fn page(
+        &self,
+        partition: &Partition,
+        page: wit::Page,
+    ) -> Result<PageCommit, CallError> {
+        if page.changes.len() > self.limits.page_changes {
+            return Err(bad(
+                "changes",
+                format!(
+                    "{} in one page, at most {}",
+                    page.changes.len(),
+                    self.limits.page_changes
+                ),
+            ));
+        }
+        let mut total = Total {
+            limits: self.limits,
+            bytes: 0,
+            members: 0,
+        };
+        let changes = page
+            .changes
+            .into_iter()
+            .map(|change| self.change(change, &mut total))
+            .collect::<Result<_, _>>()?;
+        Ok(PageCommit {
+            partition: partition.key.clone(),
+            changes,
+            checkpoint: self.state("checkpoint", page.checkpoint)?,
+            partitions: self.partitions(page.partitions, partition.stage)?,
+            cursor: page
+                .cursor
+                .into_iter()
+                .map(|part| {
+                    self.bounded("cursor.value", &part.value)?;
+                    Ok(CursorPart {
+                        key: id("cursor.key", part.key)?,
+                        value: part.value,
+                    })
+                })
+                .collect::<Result<_, CallError>>()?,
+        })
+    }
+
+    fn partitions(
+        &self,
+        partitions: Vec<wit::Partition>,
+        lowest_stage: u8,
+    ) -> Result<Vec<Partition>, CallError> {
+        if partitions.len() > self.limits.page_changes {
+            return Err(bad("partitions", "too many in one page"));
+        }
+        partitions
+            .into_iter()
+            .map(|p| {
+                if p.stage < lowest_stage {
+                    return Err(bad(
+                        "partitions.stage",
+                        format!("stage {} has ended, this is stage {lowest_stage}", p.stage),
+                    ));
+                }
+                self.bounded("partitions.state", &p.state)?;
+                Ok(Partition {
+                    key: id("partitions.key", p.key)?,
+                    stage: p.stage,
+                    title: label(&p.title),
+                    state: p.state,
+                })
+            })
+            .collect()
+    }
+
+    fn state(&self, field: &str, state: Option<String>) -> Result<Option<String>, CallError> {
+        if let Some(state) = &state {
+            self.bounded(field, state)?;
+        }
+        Ok(state)
+    }
+
+    fn bounded(&self, field: &str, value: &str) -> Result<(), CallError> {
+        if value.len() > self.limits.state_bytes {
+            return Err(bad(
+                field,
+                format!("{} bytes, at most {}", value.len(), self.limits.state_bytes),
+            ));
+        }
+        Ok(())
+    }
+
+    fn change(&self, change: wit::Change, total: &mut Total<'_>) -> Result<Change, CallError> {
+        Ok(match change {
+            wit::Change::User(object) => Change::User(self.object("user", object, total)?),
+            wit::Change::Group(object) => Change::Group(self.object("group", object, total)?),
+            wit::Change::UserRemoved(removed) => Change::UserRemoved {
+                id: id("user-removed.id", removed.id)?,
+                removal: match removed.removal {
+                    wit::Removal::Soft => Removal::Soft,
+                    wit::Removal::Hard => Removal::Hard,
+                },
+            },
+            wit::Change::GroupRemoved(group) => Change::GroupRemoved {
+                id: id("group-removed", group)?,
+            },
+            wit::Change::MembersAdded(joined) => {
+                total.members(joined.members.len())?;
+                Change::MembersAdded {
+                    group: id("members-added.group", joined.group)?,
+                    members: joined
+                        .members
+                        .into_iter()
+                        .map(|m| {
+                            Ok(Member {
+                                id: id("members-added.id", m.id)?,
+                                kind: member_kind(m.kind),
+                            })
+                        })
+                        .collect::<Result<_, CallError>>()?,
+                }
+            }
+            wit::Change::MembersRemoved(left) => {
+                total.members(left.members.len())?;
+                Change::MembersRemoved {
+                    group: id("members-removed.group", left.group)?,
+                    members: left
+                        .members
+                        .into_iter()
+                        .map(|m| id("members-removed.id", m))
+                        .collect::<Result<_, _>>()?,
+                }
+            }
+            wit::Change::MembersComplete(group) => Change::MembersComplete {
+                group: id("members-complete", group)?,
+            },
+            wit::Change::MembersUnavailable(unavailable) => Change::MembersUnavailable {
+                group: id("members-unavailable.group", unavailable.group)?,
+                reason: text(&unavailable.reason),
+            },
+            wit::Change::StreamComplete(stream) => Change::StreamComplete(match stream {
+                wit::Stream::Users => Stream::Users,
+                wit::Stream::Groups => Stream::Groups,
+            }),
+        })
+    }
+
+    fn object(
+        &self,
+        field: &str,
+        object: wit::Object,
+        total: &mut Total<'_>,
+    ) -> Result<Object, CallError> {
+        total.bytes(object.id.len() + object.name.len() + object.document.len())?;
+        self.document(field, &object.document)?;
+        Ok(Object {
+            id: id(field, object.id)?,
+            name: one_line(&object.name, LABEL_BYTES),
+            document: object.document,
+        })
+    }
+
+    /// A JSON object of a bounded size.
+    pub(in crate::plugin) fn document(&self, field: &str, document: &str) -> Result<(), CallError> {
+        let field = format!("{field}.document");
+        if document.len() > self.limits.document_bytes {
+            return Err(bad(
+                field,
+                format!(
+                    "{} bytes, at most {}",
+                    document.len(),
+                    self.limits.document_bytes
+                ),
+            ));
+        }
+        if !document.trim_start().starts_with('{') {
+            return Err(bad(field, "no JSON object"));
+        }
+        serde_json::from_str::<IgnoredAny>(document)
+            .map(drop)
+            .map_err(|error| bad(field, format!("no JSON: {error}")))
+    }
+}
+
+/// Running sums of one page.
+struct Total<'a> {
+    limits: &'a Limits,
+    bytes: usize,
+    members: usize,
+}
+
+impl Total<'_> {
+    fn bytes(&mut self, bytes: usize) -> Result<(), CallError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > self.limits.page_bytes {
+            return Err(bad(
+                "changes",
+                format!("more than {} bytes in one page", self.limits.page_bytes),
+            ));
+        }
+        Ok(())
+    }
+
+    fn members(&mut self, members: usize) -> Result<(), CallError> {
+        self.members = self.members.saturating_add(members);
+        if self.members > self.limits.page_members {
+            return Err(bad(
+                "changes",
+                format!("more than {} members in one page", self.limits.page_members),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn member_kind(kind: wit::MemberKind) -> MemberKind {
+    match kind {
+        wit::MemberKind::User => MemberKind::User,
+        wit::MemberKind::Group => MemberKind::Group,
+        wit::MemberKind::Device => MemberKind::Device,
+        wit::MemberKind::ServicePrincipal => MemberKind::ServicePrincipal,
+        wit::MemberKind::Contact => MemberKind::Contact,
+        wit::MemberKind::Other => MemberKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_must_be_a_json_object_within_its_size() {
+        let limits = Limits {
+            document_bytes: 10,
+            ..Limits::default()
+        };
+        let border = Border { limits: &limits };
+        assert!(border.document("user", r#"{"a":1}"#).is_ok());
+        assert!(border.document("user", "[1]").is_err());
+        assert!(border.document("user", r#"{"a":1"#).is_err());
+        assert!(border.document("user", r#"{"a":12345}"#).is_err());
+    }
+
+    #[test]
+    fn a_page_may_not_name_a_partition_of_a_stage_that_has_ended() {
+        let limits = Limits::default();
+        let border = Border { limits: &limits };
+        let page = wit::Page {
+            changes: vec![],
+            checkpoint: None,
+            partitions: vec![wit::Partition {
+                key: "late".into(),
+                stage: 0,
+                title: String::new(),
+                state: String::new(),
+            }],
+            cursor: vec![],
+        };
+        let drain = Partition {
+            key: "drain".into(),
+            stage: 1,
+            title: String::new(),
+            state: String::new(),
+        };
+        assert!(border.page(&drain, page).is_err());
+    }
+}

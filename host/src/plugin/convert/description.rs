@@ -1,0 +1,157 @@
+//! What a plugin says of itself.
+
+use serde::de::IgnoredAny;
+
+use super::super::CallError;
+use super::{TEXT_BYTES, bad, few, id, label, text, texts, wit};
+use crate::contract::{
+    Choice, DataModel, Description, Field, Permission, Rule, Setting, SettingKind, TransformMap,
+};
+
+pub(in crate::plugin) fn description(d: wit::Description) -> Result<Description, CallError> {
+    let name_is_plain = !d.name.is_empty()
+        && d.name.len() <= 64
+        && d.name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !name_is_plain {
+        return Err(bad("name", "1 to 64 of a-z, 0-9 and -"));
+    }
+    let version_is_plain = d.version.len() <= 64
+        && d.version.split('.').count() >= 3
+        && d.version
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+'));
+    if !version_is_plain {
+        return Err(bad("version", "a semantic version such as 1.2.3"));
+    }
+    if d.maps.is_empty() {
+        return Err(bad("maps", "at least one transform map, the default"));
+    }
+    few("settings", &d.settings)?;
+    few("permissions", &d.permissions)?;
+    few("maps", &d.maps)?;
+    few("hosts", &d.hosts)?;
+    Ok(Description {
+        vendor: label(&d.vendor),
+        product: label(&d.product),
+        summary: text(&d.summary),
+        category: label(&d.category),
+        asset_types: texts("asset-types", &d.asset_types)?,
+        finding_types: texts("finding-types", &d.finding_types)?,
+        supported_versions: texts("supported-versions", &d.supported_versions)?,
+        integration_method: label(&d.integration_method),
+        direction: label(&d.direction),
+        incremental: d.incremental,
+        unsupported: texts("unsupported", &d.unsupported)?,
+        settings: d
+            .settings
+            .into_iter()
+            .map(setting)
+            .collect::<Result<_, _>>()?,
+        permissions: d
+            .permissions
+            .iter()
+            .map(|p| Permission {
+                name: label(&p.name),
+                reason: text(&p.reason),
+                required: p.required,
+            })
+            .collect(),
+        hosts: d
+            .hosts
+            .into_iter()
+            .map(|host| id("hosts", host))
+            .collect::<Result<_, _>>()?,
+        source_model: model("source-model", d.source_model)?,
+        target_model: model("target-model", d.target_model)?,
+        maps: d.maps.into_iter().map(map_in).collect::<Result<_, _>>()?,
+        checkpoint_version: d.checkpoint_version,
+        name: d.name,
+        version: d.version,
+    })
+}
+
+fn setting(s: wit::Setting) -> Result<Setting, CallError> {
+    let kind = match s.kind {
+        wit::SettingKind::Text => SettingKind::Text,
+        wit::SettingKind::Secret => SettingKind::Secret,
+        wit::SettingKind::Flag => SettingKind::Flag,
+        wit::SettingKind::Items => SettingKind::Items,
+        wit::SettingKind::Document => SettingKind::Document,
+        wit::SettingKind::Choice(choices) => {
+            few("settings.choice", &choices)?;
+            SettingKind::Choice(
+                choices
+                    .iter()
+                    .map(|c| Choice {
+                        value: label(&c.value),
+                        label: label(&c.label),
+                    })
+                    .collect(),
+            )
+        }
+    };
+    if let Some(value) = &s.default_value {
+        json("settings.default-value", value)?;
+    }
+    Ok(Setting {
+        key: id("settings.key", s.key)?,
+        label: label(&s.label),
+        kind,
+        required: s.required,
+        help: text(&s.help),
+        default_value: s.default_value,
+    })
+}
+
+fn model(field: &str, m: wit::DataModel) -> Result<DataModel, CallError> {
+    few(field, &m.fields)?;
+    Ok(DataModel {
+        name: label(&m.name),
+        fields: m
+            .fields
+            .iter()
+            .map(|f| Field {
+                path: label(&f.path),
+                kind: label(&f.kind),
+                meaning: text(&f.meaning),
+            })
+            .collect(),
+        groups_path: m.groups_path.map(|path| label(&path)),
+    })
+}
+
+fn map_in(m: wit::TransformMap) -> Result<TransformMap, CallError> {
+    few("maps.rules", &m.rules)?;
+    Ok(TransformMap {
+        name: label(&m.name),
+        source_model: label(&m.source_model),
+        target_model: label(&m.target_model),
+        rules: m
+            .rules
+            .into_iter()
+            .map(|r| {
+                if let Some(value) = &r.default_value {
+                    json("maps.rules.default-value", value)?;
+                }
+                Ok(Rule {
+                    target: label(&r.target),
+                    sources: texts("maps.rules.sources", &r.sources)?,
+                    functions: texts("maps.rules.functions", &r.functions)?,
+                    default_value: r.default_value,
+                    note: r.note.as_deref().map(text),
+                })
+            })
+            .collect::<Result<_, CallError>>()?,
+    })
+}
+
+fn json(field: &str, value: &str) -> Result<(), CallError> {
+    if value.len() > TEXT_BYTES {
+        return Err(bad(field, "too long"));
+    }
+    serde_json::from_str::<IgnoredAny>(value)
+        .map(drop)
+        .map_err(|error| bad(field, format!("no JSON: {error}")))
+}

@@ -1,0 +1,196 @@
+//! The checked conversion at the border: no value of a guest gets further without it.
+//!
+//! Identifiers are bounded and printable, labels are made harmless, documents are JSON objects of
+//! a bounded size, counts are within the limits. What breaks the contract is a
+//! [`CallError::BadValue`] that names the field.
+
+mod border;
+mod description;
+mod outward;
+
+use super::bindings::connector::plugin::contract as wit;
+use super::log::one_line;
+use super::{CallError, harmless};
+use crate::contract::{Candidate, Candidates, CheckLine, CheckOutcome, Fault, FaultKind, Problem};
+use crate::egress::{Authentication, ClientCredentials, Connection, Proof, Quota};
+
+pub(super) use border::Border;
+pub(super) use description::description;
+pub(super) use outward::{map_out, partition_out, request, settings};
+
+/// Longest identifier of an object, in bytes.
+const ID_BYTES: usize = 256;
+/// Longest label, in bytes; longer ones are cut.
+const LABEL_BYTES: usize = 1024;
+/// Longest text for people, in bytes; longer ones are cut.
+const TEXT_BYTES: usize = 4096;
+/// Most entries of a list in a description.
+const LIST_ENTRIES: usize = 1000;
+
+fn bad(field: impl Into<String>, reason: impl Into<String>) -> CallError {
+    CallError::BadValue {
+        field: field.into(),
+        reason: reason.into(),
+    }
+}
+
+fn label(text: &str) -> String {
+    harmless(text, LABEL_BYTES)
+}
+
+fn text(text: &str) -> String {
+    harmless(text, TEXT_BYTES)
+}
+
+fn texts(field: &str, list: &[String]) -> Result<Vec<String>, CallError> {
+    few(field, list)?;
+    Ok(list.iter().map(|item| text(item)).collect())
+}
+
+fn few<T>(field: &str, list: &[T]) -> Result<(), CallError> {
+    if list.len() > LIST_ENTRIES {
+        return Err(bad(
+            field,
+            format!("{} entries, at most {LIST_ENTRIES}", list.len()),
+        ));
+    }
+    Ok(())
+}
+
+/// An identifier: not empty, bounded, nothing that could be taken for something else when shown.
+fn id(field: &str, id: String) -> Result<String, CallError> {
+    if id.is_empty() || id.len() > ID_BYTES {
+        return Err(bad(
+            field,
+            format!(
+                "an identifier has 1 to {ID_BYTES} bytes, this has {}",
+                id.len()
+            ),
+        ));
+    }
+    if id.bytes().all(|b| b.is_ascii_graphic())
+        || id.chars().all(|c| !c.is_control() && !c.is_whitespace())
+    {
+        Ok(id)
+    } else {
+        Err(bad(
+            field,
+            "an identifier has no control characters or spaces",
+        ))
+    }
+}
+
+pub(super) fn connection(c: wit::Connection) -> Result<Connection, CallError> {
+    few("origins", &c.origins)?;
+    let authentication = match c.authentication {
+        wit::Authentication::None => Authentication::None,
+        wit::Authentication::Bearer(setting) => Authentication::Bearer { setting },
+        wit::Authentication::ClientCredentials(c) => {
+            few("audience", &c.audience)?;
+            Authentication::ClientCredentials(ClientCredentials {
+                token_endpoint: c.token_endpoint,
+                scope: c.scope,
+                client_id: c.client_id,
+                proof: match c.proof {
+                    wit::Proof::ClientSecret(setting) => Proof::ClientSecret(setting),
+                    wit::Proof::Certificate(setting) => Proof::Certificate(setting),
+                    wit::Proof::FederatedToken(setting) => Proof::FederatedToken(setting),
+                },
+                audience: c.audience,
+            })
+        }
+    };
+    let quota = match c.quota {
+        Some(q) if q.units == 0 || q.window_ms == 0 => {
+            return Err(bad("quota", "units and window are above zero"));
+        }
+        Some(q) => Some(Quota {
+            units: q.units,
+            window_ms: q.window_ms,
+            cost_header: q.cost_header,
+        }),
+        None => None,
+    };
+    Ok(Connection {
+        origins: c.origins,
+        authentication,
+        quota,
+    })
+}
+
+pub(super) fn problems(problems: Vec<wit::Problem>) -> Vec<Problem> {
+    problems
+        .iter()
+        .take(LIST_ENTRIES)
+        .map(|p| Problem {
+            path: label(&p.path),
+            message: text(&p.message),
+            remedy: text(&p.remedy),
+        })
+        .collect()
+}
+
+pub(super) fn check_lines(lines: Vec<wit::CheckLine>) -> Vec<CheckLine> {
+    lines
+        .iter()
+        .take(LIST_ENTRIES)
+        .map(|line| CheckLine {
+            item: label(&line.item),
+            outcome: match line.outcome {
+                wit::CheckOutcome::Passed => CheckOutcome::Passed,
+                wit::CheckOutcome::Failed => CheckOutcome::Failed,
+                wit::CheckOutcome::Skipped => CheckOutcome::Skipped,
+            },
+            seen: text(&line.seen),
+            remedy: line.remedy.as_deref().map(text),
+        })
+        .collect()
+}
+
+pub(super) fn candidates(c: wit::Candidates) -> Result<Candidates, CallError> {
+    few("groups", &c.groups)?;
+    Ok(Candidates {
+        groups: c
+            .groups
+            .into_iter()
+            .map(|g| {
+                Ok(Candidate {
+                    id: id("groups.id", g.id)?,
+                    name: one_line(&g.name, LABEL_BYTES),
+                    detail: label(&g.detail),
+                })
+            })
+            .collect::<Result<_, CallError>>()?,
+        next: c.next,
+    })
+}
+
+pub(super) fn fault(f: wit::Fault) -> Fault {
+    Fault {
+        kind: match f.kind {
+            wit::FaultKind::Configuration => FaultKind::Configuration,
+            wit::FaultKind::Authentication => FaultKind::Authentication,
+            wit::FaultKind::Permission => FaultKind::Permission,
+            wit::FaultKind::Throttled(wait) => FaultKind::Throttled(wait),
+            wit::FaultKind::CursorExpired => FaultKind::CursorExpired,
+            wit::FaultKind::Transient => FaultKind::Transient,
+            wit::FaultKind::Protocol => FaultKind::Protocol,
+            wit::FaultKind::Permanent => FaultKind::Permanent,
+        },
+        code: label(&f.code),
+        message: text(&f.message),
+        remedy: f.remedy.as_deref().map(text),
+        setting: f.setting.as_deref().map(label),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_with_a_line_break_is_refused_by_field() {
+        let error = id("user", "a\nb".into()).unwrap_err();
+        assert!(error.to_string().contains("user"), "{error}");
+    }
+}

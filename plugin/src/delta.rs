@@ -11,10 +11,11 @@ use crate::graph::walk::{Walk, check_link};
 use crate::graph::{Area, Client, Failure, malformed};
 use crate::lookup;
 use crate::member_of;
+use crate::members;
 use crate::model::{Group, Listing, User, member_kind};
 use crate::run::{Run, page};
 use crate::snapshot::{area, mark, without_id};
-use crate::state::{Mark, Of, READ, Work};
+use crate::state::{CATCH_UP, GroupRef, Mark, Of, READ, Work};
 
 /// Two partitions, from where the last run ended. Costs no request.
 pub(crate) fn plan(run: &Run<'_>, cursor: &[CursorPart]) -> Result<Opening, Fault> {
@@ -54,6 +55,9 @@ pub(crate) fn plan(run: &Run<'_>, cursor: &[CursorPart]) -> Result<Opening, Faul
             .partition(format!("changes/{}", of.key()), READ, title)?,
         );
     }
+    let unread = GroupRef::all_unread(cursor)?;
+    let wanted = unread.into_iter().filter(|group| run.wants(&group.id));
+    partitions.extend(members::partitions(run, wanted.collect(), CATCH_UP)?);
     Ok(Opening {
         partitions,
         expected: Expectation {

@@ -15,7 +15,7 @@ use crate::graph::walk::{Walk, check_link, decode, hash, unreadable};
 use crate::graph::{Area, Client, Failure, malformed, throttled, url};
 use crate::model::{self, Listing, User, member_kind};
 use crate::run::{Run, page};
-use crate::state::{GroupRef, READ, Work};
+use crate::state::{GroupRef, Work};
 
 /// Resource units of a page of members with `$select`.
 const COST: u32 = 2;
@@ -50,6 +50,7 @@ struct Read {
 pub(crate) fn partitions(
     run: &Run<'_>,
     groups: Vec<GroupRef>,
+    stage: u8,
 ) -> Result<Vec<crate::contract::Partition>, Fault> {
     let size = if run.settings.scope.is_all() {
         batch::MOST
@@ -69,7 +70,7 @@ pub(crate) fn partitions(
             Work::Members {
                 groups: chunk.to_vec(),
             }
-            .partition(key, READ, title)
+            .partition(key, stage, title)
         })
         .collect()
 }
@@ -87,6 +88,7 @@ fn path(run: &Run<'_>, group: &str) -> String {
 pub(crate) fn read_batch(
     run: &Run<'_>,
     client: &mut Client<'_>,
+    stage: u8,
     groups: &[GroupRef],
     checkpoint: Option<&str>,
 ) -> Result<Page, Fault> {
@@ -134,19 +136,26 @@ pub(crate) fn read_batch(
         let trouble = match verdict {
             Verdict::Good(body) => {
                 match take(run, client, group, body.as_bytes(), false) {
-                    Ok(read) => finish(client, group, read, &mut out)?,
+                    Ok(read) => finish(client, stage, group, read, &mut out)?,
                     // Spoilt or strange; once more may help, the rounds are bounded.
                     Err(fault) if rest.rounds + 1 < ROUNDS && fault.code == "graph.malformed" => {
                         wait.trouble = true;
                         again.push(group.clone());
                     }
-                    Err(fault) => out.changes.push(unavailable(&group.id, &fault)),
+                    Err(fault) => unavailable(group, &fault.message, &mut out)?,
                 }
+                continue;
+            }
+            // Gone from the source and from here: nothing is left to be read.
+            Verdict::Bad(error)
+                if error.not_found()
+                    && !client.lacking([group.id.as_str()].into_iter()).is_empty() =>
+            {
                 continue;
             }
             Verdict::Bad(error) => {
                 let fault = client.fault(Failure::Graph(error), Area::Members);
-                out.changes.push(unavailable(&group.id, &fault));
+                unavailable(group, &fault.message, &mut out)?;
                 continue;
             }
             Verdict::Again {
@@ -170,10 +179,7 @@ pub(crate) fn read_batch(
             wait.trouble = true;
             again.push(group.clone());
         } else {
-            out.changes.push(unavailable(
-                &group.id,
-                &Fault::protocol("graph.members", trouble),
-            ));
+            unavailable(group, trouble, &mut out)?;
         }
     }
     if again.is_empty() {
@@ -220,8 +226,9 @@ fn none_of(client: &mut Client<'_>, failure: Failure, groups: &[GroupRef]) -> Re
         return Err(fault);
     }
     let mut out = page();
-    out.changes
-        .extend(groups.iter().map(|group| unavailable(&group.id, &fault)));
+    for group in groups {
+        unavailable(group, &fault.message, &mut out)?;
+    }
     Ok(out)
 }
 
@@ -230,11 +237,15 @@ fn concerns_group(fault: &Fault) -> bool {
     matches!(fault.kind, FaultKind::Permission | FaultKind::Protocol)
 }
 
-fn unavailable(group: &str, fault: &Fault) -> Change {
-    Change::MembersUnavailable(Unavailable {
-        group: group.to_owned(),
-        reason: fault.message.clone(),
-    })
+/// The members are not known in this run. The cursor remembers the group, so that the next run reads it:
+/// the changes from this run's tokens on would not tell what was missed before.
+fn unavailable(group: &GroupRef, reason: &str, out: &mut Page) -> Result<(), Fault> {
+    out.changes.push(Change::MembersUnavailable(Unavailable {
+        group: group.id.clone(),
+        reason: reason.to_owned(),
+    }));
+    out.cursor.push(group.unread()?);
+    Ok(())
 }
 
 /// Changes of one page of a group's members.
@@ -318,6 +329,7 @@ fn without_id() -> Fault {
 /// Hands a group's first page over, with whatever must follow.
 fn finish(
     client: &mut Client<'_>,
+    stage: u8,
     group: &GroupRef,
     read: Read,
     out: &mut Page,
@@ -332,25 +344,30 @@ fn finish(
             };
             out.partitions.push(work.partition(
                 format!("more-members/{}", group.id),
-                READ,
+                stage,
                 format!("more members of group {}", shown(&group.id)),
             )?);
         }
-        None => out.changes.push(end(client, group, read.found)?),
+        None => end(client, group, read.found, out)?,
     }
     Ok(())
 }
 
 /// The last page is in: all members were given, unless there were none to see because they are
 /// hidden from this application.
-fn end(client: &mut Client<'_>, group: &GroupRef, found: bool) -> Result<Change, Fault> {
+fn end(
+    client: &mut Client<'_>,
+    group: &GroupRef,
+    found: bool,
+    out: &mut Page,
+) -> Result<(), Fault> {
     if group.hidden && !found && !client.sees_hidden_members()? {
-        return Ok(Change::MembersUnavailable(Unavailable {
-            group: group.id.clone(),
-            reason: "The group hides its members, and the application was not granted Member.Read.Hidden.".to_owned(),
-        }));
+        let reason =
+            "The group hides its members, and the application was not granted Member.Read.Hidden.";
+        return unavailable(group, reason, out);
     }
-    Ok(Change::MembersComplete(group.id.clone()))
+    out.changes.push(Change::MembersComplete(group.id.clone()));
+    Ok(())
 }
 
 /// One page more of a big group.
@@ -374,7 +391,7 @@ pub(crate) fn read_more(
         Ok(page) => Ok(page),
         Err(fault) if concerns_group(&fault) => {
             let mut out = page();
-            out.changes.push(unavailable(&group.id, &fault));
+            unavailable(group, &fault.message, &mut out)?;
             Ok(out)
         }
         Err(fault) => Err(fault),
@@ -408,7 +425,7 @@ fn follow(
             walk.advance(&link, &next, &run.settings.graph)?;
             out.checkpoint = Some(walk.checkpoint()?);
         }
-        None => out.changes.push(end(client, group, read.found)?),
+        None => end(client, group, read.found, &mut out)?,
     }
     Ok(out)
 }

@@ -145,7 +145,9 @@ pub(crate) fn read(
         Work::Groups => snapshot::read_groups(&run, client, checkpoint),
         Work::ConfiguredGroups => snapshot::read_configured(&run, client, checkpoint),
         Work::Users => snapshot::read_users(&run, client, checkpoint),
-        Work::Members { groups } => members::read_batch(&run, client, &groups, checkpoint),
+        Work::Members { groups } => {
+            members::read_batch(&run, client, partition.stage, &groups, checkpoint)
+        }
         Work::MoreMembers { group, link, found } => {
             members::read_more(&run, client, &group, &link, found, checkpoint)
         }

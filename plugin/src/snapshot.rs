@@ -190,7 +190,7 @@ pub(crate) fn read_groups(
         });
         out.changes.push(Change::Group(run.group(group)));
     }
-    out.partitions = members::partitions(run, refs)?;
+    out.partitions = members::partitions(run, refs, READ)?;
     finish(
         run,
         &mut walk,
@@ -361,7 +361,7 @@ pub(crate) fn read_configured(
             }
         }
     }
-    out.partitions = members::partitions(run, refs)?;
+    out.partitions = members::partitions(run, refs, READ)?;
     if at.again.len() == now.len() && !trouble {
         return Err(throttled(after));
     }

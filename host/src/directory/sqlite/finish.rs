@@ -104,9 +104,11 @@ async fn stage_implied(connection: &mut SqliteConnection, run: &Run) -> Result<(
         .bind(key)
         .execute(&mut *connection)
         .await?;
-    if run.mode == Mode::Snapshot {
-        sweep(connection, run).await?;
-    }
+    sweep(connection, run).await?;
+    sqlx::query(include_str!("forgive_unavailable.sql"))
+        .bind(key)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query(include_str!("cascade.sql"))
         .bind(key)
         .execute(&mut *connection)

@@ -41,16 +41,12 @@ struct Conflicts<'a> {
 }
 
 impl<'a> Segment<'a> {
-    /// The segments of a page, in order. Proofs of completeness mean something in a snapshot only.
+    /// The segments of a page, in order. Only a snapshot lists whole streams.
     pub(super) fn cut(changes: &'a [Change], snapshot: bool) -> Vec<Self> {
         let mut segments = Vec::new();
         let mut segment = Self::default();
         for change in changes {
-            let proof = matches!(
-                change,
-                Change::MembersComplete { .. } | Change::StreamComplete(_)
-            );
-            if proof && !snapshot {
+            if matches!(change, Change::StreamComplete(_)) && !snapshot {
                 continue;
             }
             if !segment.admits(change) {

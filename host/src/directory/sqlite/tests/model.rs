@@ -148,9 +148,6 @@ impl Model {
                 }
             }
             Change::MembersComplete { group } => {
-                if run.mode == Mode::Incremental {
-                    return;
-                }
                 run.unavailable.retain(|other| other != group);
                 run.proven.insert(group.clone());
                 if !self.things.contains_key(group) {
@@ -225,24 +222,22 @@ impl Model {
     fn implied(&self) -> Staged {
         let run = self.going.as_ref().unwrap();
         let mut staged = run.staged.clone();
-        if run.mode == Mode::Snapshot {
-            for (stream, kind) in [
-                (Stream::Users, MemberKind::User),
-                (Stream::Groups, MemberKind::Group),
-            ] {
-                for (id, thing) in &self.things {
-                    let unseen = thing.is(kind) && !run.seen.contains(id);
-                    if unseen && run.streams.contains(&stream) {
-                        staged.things.entry(id.clone()).or_insert(How::Sweep);
-                    }
+        for (stream, kind) in [
+            (Stream::Users, MemberKind::User),
+            (Stream::Groups, MemberKind::Group),
+        ] {
+            let listed = run.mode == Mode::Snapshot && run.streams.contains(&stream);
+            for (id, thing) in &self.things {
+                if listed && thing.is(kind) && !run.seen.contains(id) {
+                    staged.things.entry(id.clone()).or_insert(How::Sweep);
                 }
             }
-            for edge in &self.edges {
-                let hidden = self.things[&edge.1].state == State::Hidden
-                    || staged.things.get(&edge.1) == Some(&How::Hide);
-                if run.proven.contains(&edge.0) && !run.seen_edges.contains(edge) && !hidden {
-                    staged.edges.insert(edge.clone());
-                }
+        }
+        for edge in &self.edges {
+            let hidden = self.things[&edge.1].state == State::Hidden
+                || staged.things.get(&edge.1) == Some(&How::Hide);
+            if run.proven.contains(&edge.0) && !run.seen_edges.contains(edge) && !hidden {
+                staged.edges.insert(edge.clone());
             }
         }
         let going = |id: &String| staged.things.get(id).is_some_and(|how| *how != How::Hide);
@@ -273,9 +268,18 @@ impl Model {
         staged
     }
 
-    /// Removed and held of users, groups and memberships.
-    pub(super) fn removals(&self) -> [Removed; 3] {
+    /// Removed and held of users, groups and memberships. Groups that go need not be read any more.
+    pub(super) fn removals(&mut self) -> [Removed; 3] {
         let staged = self.implied();
+        let goes = |id: &String| {
+            let group = self
+                .things
+                .get(id)
+                .is_some_and(|t| t.kind == MemberKind::Group);
+            group && staged.things.get(id).is_some_and(|how| *how != How::Hide)
+        };
+        let run = self.going.as_mut().unwrap();
+        run.unavailable.retain(|id| !goes(id));
         let things = |kind| Removed {
             removed: staged
                 .things
@@ -300,12 +304,11 @@ impl Model {
     }
 
     pub(super) fn finish(&mut self, state: RunState, remove: bool) -> Tally {
-        let removals = self.removals();
+        let removals = (remove || state == RunState::Held).then(|| self.removals());
         let staged = self.implied();
         let run = self.going.take().unwrap();
         let mut tally = run.tally;
-        if remove || state == RunState::Held {
-            let [users, groups, memberships] = removals;
+        if let Some([users, groups, memberships]) = removals {
             tally.users.removed = users.removed;
             tally.groups.removed = groups.removed;
             tally.memberships.removed = memberships.removed;

@@ -153,7 +153,7 @@ impl Pair {
         self.last = pages;
     }
 
-    async fn assess(&self) {
+    async fn assess(&mut self) {
         let assessment = self.fixture.store.assess(self.run).await.unwrap();
         let Removals {
             users,

@@ -162,12 +162,25 @@ async fn what_is_absent_goes_only_where_the_listing_was_complete() {
 }
 
 #[tokio::test]
-async fn an_incremental_run_proves_nothing() {
+async fn an_incremental_run_lists_no_stream_but_may_prove_a_group() {
     let fixture = small().await;
-    let changes = vec![complete("g1"), ALL_USERS, ALL_GROUPS];
-    let (removals, tally) = fixture.run(Incremental, changes).await;
+    let (removals, tally) = fixture.run(Incremental, vec![ALL_USERS, ALL_GROUPS]).await;
     assert_eq!(removals.users.removed + removals.memberships.removed, 0);
     assert!(tally.users.complete && tally.memberships.complete);
+    let changes = vec![joined("g1", &["a"]), complete("g1")];
+    let (removals, _) = fixture.run(Incremental, changes).await;
+    assert_eq!(removals.users.removed, 0);
+    assert!(removals.memberships.removed > 0);
+    fixture.check_counters().await;
+}
+
+#[tokio::test]
+async fn a_group_that_goes_in_the_run_need_not_be_read() {
+    let fixture = small().await;
+    let run = fixture.begin(Incremental).await;
+    let gone = Change::GroupRemoved { id: "g2".into() };
+    fixture.commit(run, vec![unavailable("g2"), gone]).await;
+    assert_eq!(fixture.store.assess(run).await.unwrap().unavailable, 0);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ pub use load::{Facts, Plugin};
 pub use log::{Level, LogLine, RunLog};
 pub use state::Session;
 
+pub(crate) use load::hex;
 pub(crate) use log::harmless;
 
 use crate::contract::{Fault, FaultKind};

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::{Job, WantedMode};
 use crate::contract::{Fault, FaultKind};
 use crate::directory::{ConnectorKey, Cursor, Directory, DirectoryError, Mode, NewRun, Run};
+use crate::plugin::hex;
 
 /// How a job begins.
 pub(super) struct Begun {
@@ -93,9 +94,6 @@ fn fingerprint(job: &Job) -> String {
         job.map,
         job.links,
     ]);
-    Sha256::digest(parts.to_string().as_bytes())
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let digest = Sha256::digest(parts.to_string().as_bytes());
+    hex(digest.get(..16).unwrap_or_default())
 }

@@ -5,7 +5,7 @@ use connector_host::run::WantedMode;
 use harness::simulator::{Expiry, ExpirySpelling, FaultAction, FaultRule, Operation};
 use serde_json::json;
 
-use crate::lab::{Lab, nasty, small};
+use crate::lab::{Lab, nasty, small, status};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_each_of_fifty_batches_of_changes_the_directory_equals_the_tenant() {
@@ -175,12 +175,6 @@ async fn configured_groups_follow_changes() {
 
 /// What Graph, the network and proxies do on a bad day.
 fn bad_day(seed: u64) -> Vec<FaultRule> {
-    let status = |status, code: &str| FaultAction::Status {
-        status,
-        code: Some(code.into()),
-        body: None,
-        headers: Vec::new(),
-    };
     [
         (r"/members\?", status(403, "Authorization_RequestDenied")),
         (r"/members\?", FaultAction::NotJson),

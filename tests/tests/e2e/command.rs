@@ -219,6 +219,13 @@ async fn help_documents_the_exit_codes() {
     }
 }
 
+async fn sync_with_map(workplace: &host::Workplace, map: &str) -> std::process::Output {
+    let file = workplace.path("map.json");
+    std::fs::write(&file, map).unwrap();
+    let mut sync = workplace.sync();
+    sync.arg("--map").arg(file).output().await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_map_from_a_file_is_used_and_a_wrong_one_is_refused_by_path() {
     let (_simulator, workplace) = started();
@@ -230,14 +237,7 @@ async fn a_map_from_a_file_is_used_and_a_wrong_one_is_refused_by_path() {
             {"target": "groupInfo[].idpGroup", "sources": ["groupInfo[].idpGroup"]}
         ]
     });
-    std::fs::write(workplace.path("map.json"), map.to_string()).unwrap();
-    let output = workplace
-        .sync()
-        .arg("--map")
-        .arg(workplace.path("map.json"))
-        .output()
-        .await
-        .unwrap();
+    let output = sync_with_map(&workplace, &map.to_string()).await;
     assert_eq!(
         output.status.code(),
         Some(0),
@@ -253,14 +253,7 @@ async fn a_map_from_a_file_is_used_and_a_wrong_one_is_refused_by_path() {
     );
 
     let wrong = map.to_string().replace("\"mail\"", "\"shoeSize\"");
-    std::fs::write(workplace.path("map.json"), wrong).unwrap();
-    let output = workplace
-        .sync()
-        .arg("--map")
-        .arg(workplace.path("map.json"))
-        .output()
-        .await
-        .unwrap();
+    let output = sync_with_map(&workplace, &wrong).await;
     assert_eq!(output.status.code(), Some(2));
     assert!(
         text(&output.stderr).contains("rules[1]"),

@@ -11,7 +11,9 @@ use connector_host::plugin::{Engine, Plugin};
 use connector_host::run::{self, Job, Progress, Report, WantedMode};
 use connector_host::settings::Settings;
 use futures::TryStreamExt;
-use harness::simulator::{Behaviour, Kind, Membership, Simulator, SimulatorOptions, TenantSpec};
+use harness::simulator::{
+    Behaviour, FaultAction, Kind, Membership, Simulator, SimulatorOptions, TenantSpec,
+};
 use harness::{artefacts, host};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -63,6 +65,16 @@ pub(crate) fn nasty(seed: u64) -> SimulatorOptions {
             ..Behaviour::default()
         },
         ..SimulatorOptions::default()
+    }
+}
+
+/// A Graph error in place of the answer.
+pub(crate) fn status(status: u16, code: &str) -> FaultAction {
+    FaultAction::Status {
+        status,
+        code: Some(code.into()),
+        body: None,
+        headers: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use connector_host::directory::Mode;
 use connector_host::run::{Report, WantedMode};
 use harness::simulator::{FaultAction, FaultRule};
 
-use crate::lab::{Held, Lab, small};
+use crate::lab::{Held, Lab, small, status};
 
 /// A lab with a stored snapshot, then a tenant that lost half of its users' memberships.
 async fn stored() -> (Lab, Held) {
@@ -12,15 +12,6 @@ async fn stored() -> (Lab, Held) {
     lab.succeed().await;
     let held = lab.held().await;
     (lab, held)
-}
-
-fn status(status: u16, code: &str) -> FaultAction {
-    FaultAction::Status {
-        status,
-        code: Some(code.into()),
-        body: None,
-        headers: Vec::new(),
-    }
 }
 
 /// Answers that are wrong for good.

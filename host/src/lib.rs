@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+pub mod config;
 pub mod contract;
 pub mod directory;
 pub mod egress;

@@ -31,7 +31,7 @@ impl Inspect {
             let all = serde_json::json!({
                 "description": plugin.description(),
                 "file": plugin.facts(),
-                "limits": plugin.engine().limits(),
+                "limits": plugin.limits(),
             });
             serde_json::to_writer_pretty(&mut out, &all)?;
             writeln!(out)?;

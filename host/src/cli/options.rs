@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
+use connector_host::config::Config;
 use connector_host::contract::TransformMap;
 use connector_host::egress::{Egress, NetworkOptions, Origin, QuotaPolicy, Secrets};
-use connector_host::limits::Limits;
 use connector_host::plugin::{Engine, Plugin};
 use connector_host::settings::{SecretSource, Settings};
 
@@ -26,22 +26,33 @@ pub(super) struct PluginOptions {
 /// How plugins are compiled and limited.
 #[derive(Debug, Args)]
 pub(super) struct EngineOptions {
-    /// How many partitions are read at the same time.
-    #[arg(long, value_name = "N", default_value_t = Limits::default().in_flight, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
-    pub(super) max_in_flight: usize,
+    /// How many partitions are read at the same time, whatever the configuration says.
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    max_in_flight: Option<usize>,
+    /// The operator's configuration, a TOML file.
+    #[arg(long, value_name = "FILE", env = "CONNECTOR_CONFIG")]
+    config: Option<PathBuf>,
     /// Folder for compiled code; only this user may write to it.
     #[arg(long, value_name = "DIR", env = "CONNECTOR_CACHE_DIR")]
-    pub(super) cache_dir: Option<PathBuf>,
+    cache_dir: Option<PathBuf>,
 }
 
 impl EngineOptions {
     pub(super) fn engine(&self) -> anyhow::Result<Engine> {
-        let limits = Limits {
-            in_flight: self.max_in_flight,
-            ..Limits::default()
-        };
+        let mut limits = self.config()?.limits;
+        if let Some(partitions) = self.max_in_flight {
+            limits.all.in_flight = Some(partitions);
+            limits.all.in_flight_requests = Some(partitions.saturating_mul(2));
+        }
         let cache = self.cache_dir.clone().or_else(default_cache);
-        Ok(Engine::new(limits, cache)?)
+        Ok(Engine::new(limits, cache.as_deref())?)
+    }
+
+    fn config(&self) -> anyhow::Result<Config> {
+        match &self.config {
+            Some(file) => Ok(Config::read(file)?),
+            None => Ok(Config::default()),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use connector_host::contract::Fault;
 use connector_host::directory::{Mode, Removals, Removed, RunState, StreamTally};
-use connector_host::run::Report;
+use connector_host::run::{LimitUse, Report};
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
 use super::table::table;
@@ -64,7 +64,27 @@ pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
         )?;
     }
     more(out, unavailable.len(), "groups")?;
-    network(out, report)
+    network(out, report)?;
+    near_limits(out, report)
+}
+
+/// Limits of which a fifth or less is left; the JSON report has all.
+fn near_limits(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let near = |limit: &&LimitUse| limit.used > limit.allowed / 5 * 4;
+    for limit in report.limits.iter().filter(near) {
+        let LimitUse {
+            limit,
+            used,
+            allowed,
+        } = limit;
+        writeln!(
+            out,
+            "near its limit: {limit} {} of {}",
+            HumanCount(*used),
+            HumanCount(*allowed)
+        )?;
+    }
+    Ok(())
 }
 
 /// Writes a fault: what happened, what to do, the code to search for.

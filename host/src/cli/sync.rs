@@ -74,8 +74,8 @@ impl Sync {
         let directory: Arc<dyn Directory> =
             Arc::from(directory::open(&self.directory.database).await?);
         let job = Job {
+            plugin: plugin.for_connector(&self.directory.connector),
             connector: self.directory.connector,
-            plugin,
             settings,
             map,
             links,

@@ -104,7 +104,7 @@ impl Remote {
             };
             let size = u64::try_from(data.len()).unwrap_or(u64::MAX);
             self.received = self.received.saturating_add(size);
-            let total = self.counters.received(size);
+            let total = self.counters.received(size, self.received);
             if self.received > self.limits.bytes {
                 return Poll::Ready(Some(Err(BodyError::TooLarge {
                     limit: self.limits.bytes,

@@ -22,6 +22,8 @@ const OTHER_ROUTES: &str = "other";
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Usage {
+    /// Requests that the plugin tried, refused ones included.
+    pub attempts: u64,
     /// Requests that left, without those for tokens.
     pub requests: u64,
     /// The same by method and path, with identifiers collapsed to `{id}`.
@@ -34,6 +36,8 @@ pub struct Usage {
     pub bytes_sent: u64,
     /// Bytes of response bodies after decompression.
     pub bytes_received: u64,
+    /// Bytes of the largest of them.
+    pub largest_response: u64,
     /// Requests without an answer, and answers with a status of 500 and above.
     pub failed: u64,
     /// Answers with status 429.
@@ -55,6 +59,7 @@ pub(super) struct Counters {
     tally: Mutex<Usage>,
     attempts: AtomicU64,
     received: AtomicU64,
+    largest: AtomicU64,
 }
 
 impl Counters {
@@ -119,8 +124,9 @@ impl Counters {
         tally.resource_units = tally.resource_units.saturating_add_signed(difference);
     }
 
-    /// Counts bytes of a body; gives those of all bodies so far.
-    pub(super) fn received(&self, bytes: u64) -> u64 {
+    /// Counts more bytes of a body, of which there are `body` by now; gives those of all bodies so far.
+    pub(super) fn received(&self, bytes: u64, body: u64) -> u64 {
+        self.largest.fetch_max(body, Ordering::Relaxed);
         self.received
             .fetch_add(bytes, Ordering::Relaxed)
             .saturating_add(bytes)
@@ -128,7 +134,9 @@ impl Counters {
 
     pub(super) fn usage(&self) -> Usage {
         let mut usage = self.tally().clone();
+        usage.attempts = self.attempts.load(Ordering::Relaxed);
         usage.bytes_received = self.received.load(Ordering::Relaxed);
+        usage.largest_response = self.largest.load(Ordering::Relaxed);
         usage
     }
 }

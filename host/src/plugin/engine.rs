@@ -1,21 +1,20 @@
 //! The process: one wasmtime engine, its pool of instances and its clock.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{
-    Cache, CacheConfig, Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
-};
+use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 use wasmtime_wasi::p2::bindings::{cli, random};
 use wasmtime_wasi::{WasiView, cli::WasiCli, cli::WasiCliView, random::WasiRandom};
 
 use super::PluginError;
 use super::bindings::Connector;
+use super::code::CodeCache;
 use super::state::State;
-use crate::limits::Limits;
+use crate::limits::{Ceiling, LimitPolicy};
 
 /// How fine CPU time is counted. A shorter tick costs more wake-ups, a longer one lets a loop run on.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -27,7 +26,8 @@ pub struct Engine {
     pub(super) linker: Arc<Linker<State>>,
     pub(super) slots: Arc<Semaphore>,
     pub(super) spare: Arc<Semaphore>,
-    pub(super) limits: Arc<Limits>,
+    pub(super) code: Option<Arc<CodeCache>>,
+    limits: Arc<LimitPolicy>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -39,38 +39,51 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// An engine whose pool holds as many instances as `limits` lets work at the same time.
+    /// An engine whose pool holds as many instances as `limits` lets work at the same time, each with as
+    /// much memory as the most generous of them.
     ///
-    /// Compiled code is kept in `cache`, a folder that only this host may write to; without one
+    /// Compiled code is kept in the folder `code`, which only this host may write to; without one
     /// each process compiles anew (about a second for each plugin).
     ///
     /// # Errors
-    /// [`PluginError::Engine`] where the machine can't give what the pool reserves.
-    pub fn new(limits: Limits, cache: Option<PathBuf>) -> Result<Self, PluginError> {
+    /// [`PluginError::Engine`] where a limit can't be kept or the machine can't give what the pool
+    /// reserves.
+    pub fn new(limits: impl Into<LimitPolicy>, code: Option<&Path>) -> Result<Self, PluginError> {
+        let limits = limits.into();
+        limits
+            .check()
+            .map_err(|error| PluginError::Engine(error.to_string()))?;
+        let ceiling = limits.ceiling();
         let engine = |error: wasmtime::Error| PluginError::Engine(format!("{error:#}"));
-        let inner = wasmtime::Engine::new(&config(&limits, cache)).map_err(engine)?;
+        let inner = wasmtime::Engine::new(&config(ceiling)).map_err(engine)?;
         start_ticker(&inner)?;
         let linker = linker(&inner).map_err(engine)?;
+        let code = code.and_then(|folder| {
+            CodeCache::open(folder, &inner)
+                .inspect_err(|error| tracing::warn!("compiled code is not kept: {error}"))
+                .ok()
+        });
         Ok(Self {
             inner,
             linker: Arc::new(linker),
-            slots: Arc::new(Semaphore::new(limits.in_flight.max(1))),
+            slots: Arc::new(Semaphore::new(ceiling.in_flight)),
             spare: Arc::new(Semaphore::new(SPARE as usize)),
+            code: code.map(Arc::new),
             limits: Arc::new(limits),
         })
     }
 
-    /// The limits that it keeps.
+    /// The operator's limits.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &LimitPolicy {
         &self.limits
     }
 }
 
 /// Every number of the pool follows from the limits. An exhausted pool is an error, so the
 /// semaphore in front of it hands out exactly as many places as there are.
-fn config(limits: &Limits, cache: Option<PathBuf>) -> Config {
-    let instances = u32::try_from(limits.in_flight.max(1)).unwrap_or(u32::MAX - SPARE) + SPARE;
+fn config(ceiling: Ceiling) -> Config {
+    let instances = u32::try_from(ceiling.in_flight).unwrap_or(u32::MAX - SPARE) + SPARE;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_stacks(instances)
@@ -81,8 +94,8 @@ fn config(limits: &Limits, cache: Option<PathBuf>) -> Config {
         .total_memories(instances.saturating_mul(2))
         .max_tables_per_component(16)
         .total_tables(instances.saturating_mul(8))
-        .table_elements(limits.table_elements)
-        .max_memory_size(limits.memory)
+        .table_elements(ceiling.table_elements)
+        .max_memory_size(ceiling.memory)
         // Pages that stay mapped in a free slot: saves faults at the next partition.
         .linear_memory_keep_resident(1 << 20);
     let mut config = Config::new();
@@ -91,16 +104,6 @@ fn config(limits: &Limits, cache: Option<PathBuf>) -> Config {
         .epoch_interruption(true)
         .cranelift_opt_level(OptLevel::Speed)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    if let Some(directory) = cache {
-        let mut options = CacheConfig::new();
-        options.with_directory(directory);
-        match Cache::new(options) {
-            Ok(cache) => {
-                config.cache(Some(cache));
-            }
-            Err(error) => tracing::warn!("compiled code is not kept: {error:#}"),
-        }
-    }
     config
 }
 

@@ -6,12 +6,14 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use http::{HeaderName, Request, Response, header};
 use http_body_util::{BodyExt, Limited, StreamBody};
+use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
     WasiHttpHooks,
 };
 
 use crate::egress::{Gateway, SendErrorKind};
+use crate::limits::Limits;
 
 type Done = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
@@ -19,13 +21,16 @@ type Done = Box<dyn Future<Output = Result<(), Error>> + Send>;
 pub(super) struct Hooks {
     gateway: Option<Arc<Gateway>>,
     max_request: usize,
+    /// Places for requests that have no response yet: each holds its body in the host's memory.
+    places: Arc<Semaphore>,
 }
 
 impl Hooks {
-    pub(super) fn new(gateway: Option<Arc<Gateway>>, max_request: usize) -> Self {
+    pub(super) fn new(gateway: Option<Arc<Gateway>>, limits: &Limits) -> Self {
         Self {
             gateway,
-            max_request,
+            max_request: limits.request_bytes,
+            places: Arc::new(Semaphore::new(limits.instance_requests)),
         }
     }
 }
@@ -53,8 +58,10 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Done), Error>> + Send> {
         let gateway = self.gateway.clone();
         let max_request = self.max_request;
+        let place = Arc::clone(&self.places).try_acquire_owned();
         Box::new(async move {
             let gateway = gateway.ok_or(Error::HttpRequestDenied)?;
+            let _place = place.map_err(|_| Error::ConnectionLimitReached)?;
             let (parts, body) = request.into_parts();
             let body = read_whole(body, max_request).await?;
             let response = gateway

@@ -1,14 +1,14 @@
 //! One sandbox: an instance with its store, and the calls into it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
 
 use super::bindings::connector::plugin::contract as wit;
 use super::bindings::{Connector, ConnectorPre};
-use super::convert::{self, Border};
+use super::convert::{self, Border, Emitted};
 use super::engine::{Engine, TICK};
 use super::load::Plugin;
 use super::state::{Session, State};
@@ -26,7 +26,21 @@ pub struct Instance {
     store: Store<State>,
     hooks: Connector,
     limits: Arc<Limits>,
+    last: CallUse,
     _place: OwnedSemaphorePermit,
+}
+
+/// What one call used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallUse {
+    /// The most linear memory that its instance has had, in bytes.
+    pub memory: usize,
+    /// CPU time in milliseconds, as fine as the budget is counted.
+    pub cpu_ms: u64,
+    /// Wall-clock time in milliseconds.
+    pub wall_ms: u64,
+    /// What it emitted.
+    pub emitted: Emitted,
 }
 
 impl std::fmt::Debug for Instance {
@@ -58,12 +72,14 @@ macro_rules! call {
     ($self:ident, $cpu_ms:expr, $wall_ms:expr, $hook:ident($($argument:expr),*)) => {{
         let (cpu_ms, wall_ms): (u64, u64) = ($cpu_ms, $wall_ms);
         $self.refill(cpu_ms);
+        let began = Instant::now();
         let hooks = $self.hooks.connector_plugin_hooks();
         let outcome = tokio::time::timeout(
             Duration::from_millis(wall_ms),
             hooks.$hook(&mut $self.store, $($argument),*),
         )
         .await;
+        $self.note_use(cpu_ms, began);
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(explain(&$self.store, &$self.limits, cpu_ms, &error)),
@@ -78,14 +94,16 @@ impl Instance {
         session: Option<&Session>,
     ) -> Result<Self, CallError> {
         let engine = &plugin.engine;
-        Self::create(engine, &plugin.pre, session, &engine.slots).await
+        let limits = Arc::clone(&plugin.limits);
+        Self::create(engine, &plugin.pre, session, &engine.slots, limits).await
     }
 
     pub(super) async fn describe(
         engine: &Engine,
         pre: &ConnectorPre<State>,
+        limits: Arc<Limits>,
     ) -> Result<Description, CallError> {
-        let mut instance = Self::create(engine, pre, None, &engine.spare).await?;
+        let mut instance = Self::create(engine, pre, None, &engine.spare, limits).await?;
         let budget = instance.limits.describe_ms;
         let description = call!(instance, budget, budget, call_describe())?;
         convert::description(description)
@@ -96,13 +114,14 @@ impl Instance {
         pre: &ConnectorPre<State>,
         session: Option<&Session>,
         places: &Arc<Semaphore>,
+        limits: Arc<Limits>,
     ) -> Result<Self, CallError> {
         let place = Arc::clone(places)
             .acquire_owned()
             .await
             .map_err(|error| CallError::NoInstance(error.to_string()))?;
-        let limits = Arc::clone(&engine.limits);
         let mut store = Store::new(&engine.inner, State::new(session, &limits));
+        store.set_hostcall_fuel(limits.call_bytes);
         store.limiter(|state| &mut state.meter);
         // A deadline before instantiation: a start function may loop, too.
         store.set_epoch_deadline(1);
@@ -113,6 +132,7 @@ impl Instance {
                 store,
                 hooks,
                 limits,
+                last: CallUse::default(),
                 _place: place,
             }),
             Ok(Err(error)) => match explain(&store, &limits, limits.cpu_ms, &error) {
@@ -128,10 +148,21 @@ impl Instance {
         self.store.set_epoch_deadline(1);
     }
 
-    /// The most linear memory that it has had, in bytes.
+    fn note_use(&mut self, cpu_ms: u64, began: Instant) {
+        let meter = &self.store.data().meter;
+        let used = ticks(cpu_ms).saturating_sub(meter.ticks_left);
+        self.last = CallUse {
+            memory: meter.peak(),
+            cpu_ms: used.saturating_mul(TICK.as_millis() as u64),
+            wall_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            emitted: Emitted::default(),
+        };
+    }
+
+    /// What the latest call used, also one that failed.
     #[must_use]
-    pub fn peak_memory(&self) -> usize {
-        self.store.data().meter.peak()
+    pub fn last_use(&self) -> CallUse {
+        self.last
     }
 
     fn border(&self) -> Border<'_> {
@@ -238,7 +269,11 @@ impl Instance {
             call_read(&request.0, &arguments, checkpoint)
         )?;
         match outcome {
-            Ok(page) => self.border().page(partition, page),
+            Ok(page) => {
+                let (page, emitted) = self.border().page(partition, page)?;
+                self.last.emitted = emitted;
+                Ok(page)
+            }
             Err(fault) => Err(CallError::Fault(convert::fault(fault))),
         }
     }

@@ -13,12 +13,14 @@ use super::instance::Instance;
 use super::state::{Session, State};
 use super::{CONTRACT_VERSION, CallError, HOOKS, PluginError};
 use crate::contract::Description;
+use crate::limits::Limits;
 
 /// A loaded version of a plugin. Clones share the compiled code.
 #[derive(Clone)]
 pub struct Plugin {
     pub(super) engine: Engine,
     pub(super) pre: Arc<ConnectorPre<State>>,
+    pub(super) limits: Arc<Limits>,
     description: Arc<Description>,
     facts: Arc<Facts>,
 }
@@ -74,14 +76,17 @@ impl Plugin {
         let size = bytes.len() as u64;
         let sha256 = hex(&Sha256::digest(&bytes));
         // Compiling takes up to seconds of CPU: not on a thread that serves others.
-        let compiler = engine.inner.clone();
-        let component = tokio::task::spawn_blocking(move || Component::new(&compiler, &bytes))
-            .await
-            .map_err(|error| PluginError::Engine(error.to_string()))?
-            .map_err(|error| PluginError::NotAComponent {
-                what: what.clone(),
-                reason: format!("{error:#}"),
-            })?;
+        let (compiler, code, digest) = (engine.inner.clone(), engine.code.clone(), sha256.clone());
+        let component = tokio::task::spawn_blocking(move || match code {
+            Some(code) => code.component(&compiler, &bytes, &digest),
+            None => Component::new(&compiler, &bytes),
+        })
+        .await
+        .map_err(|error| PluginError::Engine(error.to_string()))?
+        .map_err(|error| PluginError::NotAComponent {
+            what: what.clone(),
+            reason: format!("{error:#}"),
+        })?;
         let (contract, imports) = check_names(engine, &component, &what)?;
         let misfit = |error: wasmtime::Error| PluginError::DoesNotFit {
             what: what.clone(),
@@ -89,16 +94,17 @@ impl Plugin {
         };
         let pre = engine.linker.instantiate_pre(&component).map_err(misfit)?;
         let pre = Arc::new(ConnectorPre::new(pre).map_err(misfit)?);
-        let description =
-            Instance::describe(engine, &pre)
-                .await
-                .map_err(|error| PluginError::Description {
-                    what: what.clone(),
-                    source: Box::new(error),
-                })?;
+        let unnamed = engine.limits().of_any();
+        let description = Instance::describe(engine, &pre, Arc::new(unnamed))
+            .await
+            .map_err(|error| PluginError::Description {
+                what: what.clone(),
+                source: Box::new(error),
+            })?;
         Ok(Self {
             engine: engine.clone(),
             pre,
+            limits: Arc::new(engine.limits().of_plugin(&description.name)),
             description: Arc::new(description),
             facts: Arc::new(Facts {
                 sha256,
@@ -125,6 +131,25 @@ impl Plugin {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What it may use.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The same plugin with the operator's limits for a connector.
+    #[must_use]
+    pub fn for_connector(&self, connector: &str) -> Self {
+        let limits = self
+            .engine
+            .limits()
+            .of_connector(&self.description.name, connector);
+        Self {
+            limits: Arc::new(limits),
+            ..self.clone()
+        }
     }
 
     /// A fresh sandbox. Without a session it can't use the network.

@@ -1,6 +1,6 @@
 //! Messages of a plugin, made harmless and kept within bounds.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
@@ -56,15 +56,12 @@ impl RunLog {
     }
 
     pub(super) fn write(&self, level: Level, message: &str) {
-        let text = harmless(message, self.max_bytes);
-        let mut kept = self
-            .kept
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kept = self.kept();
         if kept.lines.len() >= self.max_lines {
             kept.dropped += 1;
             return;
         }
+        let text = harmless(message, self.max_bytes);
         let source = &self.source;
         match level {
             Level::Debug => tracing::debug!(target: "plugin", "{source}: {text}"),
@@ -78,11 +75,12 @@ impl RunLog {
     /// The lines kept so far, and how many were dropped.
     #[must_use]
     pub fn lines(&self) -> (Vec<LogLine>, u64) {
-        let kept = self
-            .kept
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let kept = self.kept();
         (kept.lines.clone(), kept.dropped)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

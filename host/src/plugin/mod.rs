@@ -6,6 +6,7 @@
 //! owns outlives its instance, and an instance that trapped or ran out of time is never called again.
 
 mod bindings;
+mod code;
 mod convert;
 mod engine;
 mod http;
@@ -14,8 +15,9 @@ mod load;
 mod log;
 mod state;
 
+pub use convert::Emitted;
 pub use engine::Engine;
-pub use instance::{Instance, RunRequest};
+pub use instance::{CallUse, Instance, RunRequest};
 pub use load::{Facts, Plugin};
 pub use log::{Level, LogLine, RunLog};
 pub use state::Session;

@@ -58,7 +58,7 @@ impl State {
             wasi: wasi.build(),
             table,
             http: WasiHttpCtx::new(),
-            hooks: Hooks::new(gateway.clone(), limits.request_bytes),
+            hooks: Hooks::new(gateway.clone(), limits),
             gateway,
             log: session.map(|s| Arc::clone(&s.log)),
             directory: session.and_then(|s| s.directory.clone()),

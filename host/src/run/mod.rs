@@ -24,10 +24,10 @@ use crate::limits::{Guard, Limits, Patience};
 use crate::plugin::{CallError, Plugin, RunLog, RunRequest, Session};
 use crate::settings::Settings;
 
-pub use progress::{Progress, Reading};
+pub use progress::{Peaks, Progress, Reading};
 pub use report::{
-    EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HELD, EXIT_PARTIAL, EXIT_PROCESSED, Failure, Report,
-    exit_code_of,
+    EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HELD, EXIT_PARTIAL, EXIT_PROCESSED, Failure, LimitUse,
+    Report, exit_code_of,
 };
 
 use patience::{Next, Tries};
@@ -38,7 +38,7 @@ use read::{ReadEnd, Reader};
 pub struct Job {
     /// Name of the connector in the directory.
     pub connector: String,
-    /// The plugin.
+    /// The plugin, with the limits of the connector.
     pub plugin: Plugin,
     /// The connector's settings.
     pub settings: Settings,
@@ -100,7 +100,7 @@ pub async fn connect(
         .await
         .map_err(call)?
         .map_err(ConnectError::Problems)?;
-    let limits = plugin.engine().limits();
+    let limits = plugin.limits();
     let gateway = egress
         .gateway(
             connection,
@@ -126,7 +126,7 @@ pub async fn connect(
 fn egress_limits(limits: &Limits) -> EgressLimits {
     EgressLimits {
         max_requests: limits.requests,
-        max_in_flight: limits.in_flight.saturating_mul(2),
+        max_in_flight: limits.in_flight_requests,
         max_request_bytes: limits.request_bytes,
         max_response_bytes: limits.response_bytes,
         max_total_response_bytes: limits.total_response_bytes,
@@ -255,7 +255,7 @@ impl Running<'_> {
             let attempt = async {
                 let mut instance = self.job.plugin.open(Some(&self.session)).await?;
                 let opening = instance.plan(request).await;
-                self.progress.instance_memory(instance.peak_memory());
+                self.progress.called(instance.last_use());
                 opening
             };
             let fault = match attempt.await {
@@ -383,9 +383,10 @@ impl Running<'_> {
             failures: self.failures.clone(),
             removals: ended.removals,
             retries: reading.rereads + network.failed + network.throttled,
-            network,
-            peak_instance_memory: reading.peak_memory,
+            peak_instance_memory: reading.peaks.call.memory,
+            limits: report::limit_uses(self.job.plugin.limits(), &reading, &network, log.len()),
             duration_ms: elapsed(started),
+            network,
             log,
             log_dropped,
         }
@@ -421,6 +422,7 @@ fn not_begun(job: &Job, error: ConnectError, started: Instant) -> Report {
         network: Usage::default(),
         retries: 0,
         peak_instance_memory: 0,
+        limits: Vec::new(),
         duration_ms: elapsed(started),
         log: Vec::new(),
         log_dropped: 0,

@@ -1,10 +1,11 @@
 //! How far a run has come, for whoever watches.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::contract::Expectation;
 use crate::directory::Change;
+use crate::plugin::CallUse;
 
 /// Counts of a run in progress. Written by the run, read by anyone at any time.
 #[derive(Debug, Default)]
@@ -16,8 +17,19 @@ pub struct Progress {
     ended: AtomicU64,
     pages: AtomicU64,
     rereads: AtomicU64,
-    peak_memory: AtomicUsize,
+    changes: AtomicU64,
+    bytes: AtomicU64,
+    peaks: Mutex<Peaks>,
     expected: Mutex<Expectation>,
+}
+
+/// The most that one call or one partition of a run used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Peaks {
+    /// What one call used, each figure of whichever call used the most of it.
+    pub call: CallUse,
+    /// Pages of one partition.
+    pub pages: u64,
 }
 
 /// A reading of [`Progress`].
@@ -37,8 +49,12 @@ pub struct Reading {
     pub pages: u64,
     /// Pages read again after a fault.
     pub rereads: u64,
-    /// Most linear memory that one instance has had, in bytes.
-    pub peak_memory: usize,
+    /// Changes emitted; a member that joins or leaves is one.
+    pub changes: u64,
+    /// Bytes emitted.
+    pub bytes: u64,
+    /// The most that one call or partition used.
+    pub peaks: Peaks,
     /// What the plugin expects.
     pub expected: Expectation,
 }
@@ -56,19 +72,15 @@ impl Progress {
             ended: get(&self.ended),
             pages: get(&self.pages),
             rereads: get(&self.rereads),
-            peak_memory: self.peak_memory.load(Ordering::Relaxed),
-            expected: *self
-                .expected
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
+            changes: get(&self.changes),
+            bytes: get(&self.bytes),
+            peaks: *self.peaks(),
+            expected: *self.expected.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 
     pub(super) fn expect(&self, expected: Expectation) {
-        *self
-            .expected
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = expected;
+        *self.expected.lock().unwrap_or_else(PoisonError::into_inner) = expected;
     }
 
     /// A page with these changes is about to be stored.
@@ -106,7 +118,37 @@ impl Progress {
         self.rereads.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn instance_memory(&self, peak: usize) {
-        self.peak_memory.fetch_max(peak, Ordering::Relaxed);
+    /// A call ended.
+    pub(super) fn called(&self, call: CallUse) {
+        let emitted = call.emitted;
+        let changes = (emitted.changes + emitted.members) as u64;
+        self.changes.fetch_add(changes, Ordering::Relaxed);
+        self.bytes
+            .fetch_add(emitted.bytes as u64, Ordering::Relaxed);
+        let most = &mut self.peaks().call;
+        most.memory = most.memory.max(call.memory);
+        most.cpu_ms = most.cpu_ms.max(call.cpu_ms);
+        most.wall_ms = most.wall_ms.max(call.wall_ms);
+        most.emitted.changes = most.emitted.changes.max(emitted.changes);
+        most.emitted.members = most.emitted.members.max(emitted.members);
+        most.emitted.bytes = most.emitted.bytes.max(emitted.bytes);
+    }
+
+    /// A partition has come to this page.
+    pub(super) fn partition_pages(&self, pages: u64) {
+        let mut peaks = self.peaks();
+        peaks.pages = peaks.pages.max(pages);
+    }
+
+    /// Changes and bytes emitted so far.
+    pub(super) fn emitted(&self) -> (u64, u64) {
+        (
+            self.changes.load(Ordering::Relaxed),
+            self.bytes.load(Ordering::Relaxed),
+        )
+    }
+
+    fn peaks(&self) -> MutexGuard<'_, Peaks> {
+        self.peaks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -77,7 +77,7 @@ pub(super) async fn read_all(
     reader.progress.partitions(open.len());
     let mut waiting = Waiting::default();
     open.into_iter().for_each(|open| waiting.push(open));
-    let in_flight = reader.plugin.engine().limits().in_flight.max(1);
+    let in_flight = reader.plugin.limits().in_flight.max(1);
     let mut failures = Vec::new();
     while let Some(stage) = waiting.lowest_stage() {
         let (found, mut news) = mpsc::unbounded_channel::<Vec<Partition>>();
@@ -215,7 +215,7 @@ impl Reader {
             None => self.plugin.open(Some(&self.session)).await?,
         };
         let read = instance.read(&self.request, partition, checkpoint).await;
-        self.progress.instance_memory(instance.peak_memory());
+        self.progress.called(instance.last_use());
         // After anything but an answer the instance is of no use any more.
         if matches!(read, Ok(_) | Err(CallError::Fault(_))) {
             *slot = Some(instance);
@@ -252,25 +252,42 @@ impl Reader {
         Ok(None)
     }
 
+    /// Whether a run or a partition has come to be more than its limits let it.
     fn too_much(&self, pages: u64) -> Option<Fault> {
-        let limits = self.plugin.engine().limits();
-        let (code, message) = if pages > limits.pages {
+        self.progress.partition_pages(pages);
+        let limits = self.plugin.limits();
+        let (changes, bytes) = self.progress.emitted();
+        let met = [
             (
                 "plugin.page-limit",
-                format!("a partition has more than {} pages", limits.pages),
-            )
-        } else if self.progress.known_partitions() > limits.partitions {
+                "pages of one partition",
+                pages,
+                limits.pages,
+            ),
             (
                 "plugin.partition-limit",
-                format!("a run has more than {} partitions", limits.partitions),
-            )
-        } else {
-            return None;
-        };
+                "partitions in one run",
+                self.progress.known_partitions(),
+                limits.partitions,
+            ),
+            (
+                "plugin.change-limit",
+                "changes in one run",
+                changes,
+                limits.total_changes,
+            ),
+            (
+                "plugin.emitted-limit",
+                "bytes emitted in one run",
+                bytes,
+                limits.total_bytes,
+            ),
+        ];
+        let (code, what, _, limit) = met.into_iter().find(|(.., used, limit)| used > limit)?;
         Some(Fault {
             kind: FaultKind::Permanent,
             code: code.into(),
-            message,
+            message: format!("the plugin has more than {limit} {what}"),
             remedy: Some("Raise the limit, or report it to the plugin's author.".into()),
             setting: None,
         })

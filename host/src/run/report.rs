@@ -5,7 +5,10 @@ use serde::Serialize;
 use crate::contract::{Fault, FaultKind, Problem};
 use crate::directory::{Mode, Removals, RunState, Tally};
 use crate::egress::Usage;
+use crate::limits::Limits;
 use crate::plugin::LogLine;
+
+use super::Reading;
 
 /// The report of a run. As JSON it is a stable format: fields are added, never changed.
 #[derive(Debug, Clone, Serialize)]
@@ -47,6 +50,8 @@ pub struct Report {
     pub retries: u64,
     /// Most linear memory that one instance had, in bytes.
     pub peak_instance_memory: usize,
+    /// What the plugin used of each of its limits.
+    pub limits: Vec<LimitUse>,
     /// Milliseconds from beginning to end, of this process.
     pub duration_ms: u64,
     /// Messages of the plugin.
@@ -64,6 +69,77 @@ pub struct Failure {
     pub partition: String,
     /// Why.
     pub fault: Fault,
+}
+
+/// What a run used of a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitUse {
+    /// The limit's name in the operator's configuration.
+    pub limit: &'static str,
+    /// The most that was used, or the sum where the limit is one of the whole run.
+    pub used: u64,
+    /// What may be used.
+    pub allowed: u64,
+}
+
+/// Use and limit side by side, for every limit whose use is known.
+pub(super) fn limit_uses(
+    limits: &Limits,
+    reading: &Reading,
+    network: &Usage,
+    log_lines: usize,
+) -> Vec<LimitUse> {
+    let call = reading.peaks.call;
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    [
+        ("memory", count(call.memory), count(limits.memory)),
+        ("cpuMs", call.cpu_ms, limits.cpu_ms),
+        ("wallMs", call.wall_ms, limits.wall_ms),
+        ("requests", network.attempts, limits.requests),
+        (
+            "inFlightRequests",
+            count(network.in_flight_peak),
+            count(limits.in_flight_requests),
+        ),
+        (
+            "responseBytes",
+            network.largest_response,
+            limits.response_bytes,
+        ),
+        (
+            "totalResponseBytes",
+            network.bytes_received,
+            limits.total_response_bytes,
+        ),
+        (
+            "pageChanges",
+            count(call.emitted.changes),
+            count(limits.page_changes),
+        ),
+        (
+            "pageMembers",
+            count(call.emitted.members),
+            count(limits.page_members),
+        ),
+        (
+            "pageBytes",
+            count(call.emitted.bytes),
+            count(limits.page_bytes),
+        ),
+        ("totalChanges", reading.changes, limits.total_changes),
+        ("totalBytes", reading.bytes, limits.total_bytes),
+        ("partitions", reading.partitions, limits.partitions),
+        ("pages", reading.peaks.pages, limits.pages),
+        ("logLines", count(log_lines), count(limits.log_lines)),
+    ]
+    .into_iter()
+    .map(|(limit, used, allowed)| LimitUse {
+        limit,
+        used,
+        allowed,
+    })
+    .collect()
 }
 
 /// Exit code: everything was read and stored.

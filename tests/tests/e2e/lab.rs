@@ -28,7 +28,7 @@ pub(crate) async fn plugin() -> Plugin {
                 in_flight: 16,
                 ..Limits::default()
             };
-            let engine = Engine::new(limits, Some(host::cache())).unwrap();
+            let engine = Engine::new(limits, Some(&host::cache())).unwrap();
             Plugin::load(&engine, component).await.unwrap()
         })
         .await

@@ -19,7 +19,7 @@ pub(in crate::plugin) struct Border<'a> {
 impl Border<'_> {
     pub(in crate::plugin) fn opening(&self, opening: wit::Opening) -> Result<Opening, CallError> {
         Ok(Opening {
-            partitions: self.partitions(opening.partitions, 0)?,
+            partitions: self.partitions(opening.partitions, 0, &mut Total::new(self.limits))?,
             expected: Expectation {
                 users: opening.expected.users,
                 groups: opening.expected.groups,
@@ -34,7 +34,7 @@ impl Border<'_> {
         &self,
         partition: &Partition,
         page: wit::Page,
-    ) -> Result<PageCommit, CallError> {
+    ) -> Result<(PageCommit, Emitted), CallError> {
         if page.changes.len() > self.limits.page_changes {
             return Err(bad(
                 "changes",
@@ -45,39 +45,42 @@ impl Border<'_> {
                 ),
             ));
         }
-        let mut total = Total {
-            limits: self.limits,
-            bytes: 0,
-            members: 0,
-        };
+        if page.cursor.len() > self.limits.page_changes {
+            return Err(bad("cursor", "too many pieces in one page"));
+        }
+        let mut total = Total::new(self.limits);
+        total.emitted.changes = page.changes.len();
         let changes = page
             .changes
             .into_iter()
             .map(|change| self.change(change, &mut total))
             .collect::<Result<_, _>>()?;
-        Ok(PageCommit {
+        let commit = PageCommit {
             partition: partition.key.clone(),
             changes,
             checkpoint: self.state("checkpoint", page.checkpoint)?,
-            partitions: self.partitions(page.partitions, partition.stage)?,
+            partitions: self.partitions(page.partitions, partition.stage, &mut total)?,
             cursor: page
                 .cursor
                 .into_iter()
                 .map(|part| {
                     self.bounded("cursor.value", &part.value)?;
+                    total.bytes(part.value.len())?;
                     Ok(CursorPart {
                         key: id("cursor.key", part.key)?,
                         value: part.value,
                     })
                 })
                 .collect::<Result<_, CallError>>()?,
-        })
+        };
+        Ok((commit, total.emitted))
     }
 
     fn partitions(
         &self,
         partitions: Vec<wit::Partition>,
         lowest_stage: u8,
+        total: &mut Total<'_>,
     ) -> Result<Vec<Partition>, CallError> {
         if partitions.len() > self.limits.page_changes {
             return Err(bad("partitions", "too many in one page"));
@@ -92,6 +95,7 @@ impl Border<'_> {
                     ));
                 }
                 self.bounded("partitions.state", &p.state)?;
+                total.bytes(p.key.len() + p.state.len())?;
                 Ok(Partition {
                     key: id("partitions.key", p.key)?,
                     stage: p.stage,
@@ -134,7 +138,7 @@ impl Border<'_> {
                 id: id("group-removed", group)?,
             },
             wit::Change::MembersAdded(joined) => {
-                total.members(joined.members.len())?;
+                total.members(joined.members.iter().map(|m| m.id.len()))?;
                 Change::MembersAdded {
                     group: id("members-added.group", joined.group)?,
                     members: joined
@@ -150,7 +154,7 @@ impl Border<'_> {
                 }
             }
             wit::Change::MembersRemoved(left) => {
-                total.members(left.members.len())?;
+                total.members(left.members.iter().map(String::len))?;
                 Change::MembersRemoved {
                     group: id("members-removed.group", left.group)?,
                     members: left
@@ -211,17 +215,34 @@ impl Border<'_> {
     }
 }
 
+/// What a page emitted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Emitted {
+    /// Changes.
+    pub changes: usize,
+    /// Members in them.
+    pub members: usize,
+    /// Bytes of identifiers, names, documents and states.
+    pub bytes: usize,
+}
+
 /// Running sums of one page.
 struct Total<'a> {
     limits: &'a Limits,
-    bytes: usize,
-    members: usize,
+    emitted: Emitted,
 }
 
-impl Total<'_> {
+impl<'a> Total<'a> {
+    fn new(limits: &'a Limits) -> Self {
+        Self {
+            limits,
+            emitted: Emitted::default(),
+        }
+    }
+
     fn bytes(&mut self, bytes: usize) -> Result<(), CallError> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > self.limits.page_bytes {
+        self.emitted.bytes = self.emitted.bytes.saturating_add(bytes);
+        if self.emitted.bytes > self.limits.page_bytes {
             return Err(bad(
                 "changes",
                 format!("more than {} bytes in one page", self.limits.page_bytes),
@@ -230,15 +251,16 @@ impl Total<'_> {
         Ok(())
     }
 
-    fn members(&mut self, members: usize) -> Result<(), CallError> {
-        self.members = self.members.saturating_add(members);
-        if self.members > self.limits.page_members {
+    /// Counts members by the lengths of their identifiers.
+    fn members(&mut self, ids: impl ExactSizeIterator<Item = usize>) -> Result<(), CallError> {
+        self.emitted.members = self.emitted.members.saturating_add(ids.len());
+        if self.emitted.members > self.limits.page_members {
             return Err(bad(
                 "changes",
                 format!("more than {} members in one page", self.limits.page_members),
             ));
         }
-        Ok(())
+        self.bytes(ids.sum())
     }
 }
 

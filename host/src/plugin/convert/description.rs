@@ -17,12 +17,7 @@ pub(in crate::plugin) fn description(d: wit::Description) -> Result<Description,
     if !name_is_plain {
         return Err(bad("name", "1 to 64 of a-z, 0-9 and -"));
     }
-    let version_is_plain = d.version.len() <= 64
-        && d.version.split('.').count() >= 3
-        && d.version
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+'));
-    if !version_is_plain {
+    if d.version.len() > 64 || semver::Version::parse(&d.version).is_err() {
         return Err(bad("version", "a semantic version such as 1.2.3"));
     }
     if d.maps.is_empty() {

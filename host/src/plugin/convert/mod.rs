@@ -15,6 +15,7 @@ use crate::contract::{Candidate, Candidates, CheckLine, CheckOutcome, Fault, Fau
 use crate::egress::{Authentication, ClientCredentials, Connection, Proof, Quota};
 
 pub(super) use border::Border;
+pub use border::Emitted;
 pub(super) use description::description;
 pub(super) use outward::{map_out, partition_out, request, settings};
 

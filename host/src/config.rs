@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{LimitError, LimitPolicy};
+use crate::plugin::registry::PluginPolicy;
 
 /// What an operator may configure. Everything has a default.
 ///
@@ -25,6 +26,8 @@ use crate::limits::{LimitError, LimitPolicy};
 pub struct Config {
     /// What plugins may use.
     pub limits: LimitPolicy,
+    /// Which plugins are let in, and when they give way.
+    pub plugins: PluginPolicy,
 }
 
 /// Why a configuration can't be used.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Description {
     /// Stable identifier.
     pub name: String,
-    /// Semantic version.
-    pub version: String,
+    /// Its version.
+    pub version: semver::Version,
     /// Who makes the product that data comes from.
     pub vendor: String,
     /// The product that data comes from.

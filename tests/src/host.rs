@@ -17,6 +17,7 @@ pub struct Workplace {
     plugin: PathBuf,
     origin: String,
     ca: Option<PathBuf>,
+    plugins: Option<PathBuf>,
 }
 
 impl Workplace {
@@ -31,6 +32,7 @@ impl Workplace {
             plugin: plugin.to_owned(),
             origin: simulator.base_url(),
             ca: None,
+            plugins: None,
         };
         workplace.settings(&settings(simulator))?;
         Ok(workplace)
@@ -54,6 +56,11 @@ impl Workplace {
         std::fs::write(&file, pem)?;
         self.ca = Some(file);
         Ok(())
+    }
+
+    /// Uses this folder of installed plugins from now on.
+    pub fn install_into(&mut self, plugins: PathBuf) {
+        self.plugins = Some(plugins);
     }
 
     /// A file of the folder.
@@ -86,6 +93,10 @@ impl Workplace {
         command
             .arg(name)
             .env("CONNECTOR_CACHE_DIR", cache())
+            .env(
+                "CONNECTOR_PLUGINS",
+                self.plugins.clone().unwrap_or_else(|| self.path("plugins")),
+            )
             .kill_on_drop(true);
         command
     }

@@ -4,3 +4,4 @@ pub mod simulator;
 
 pub mod artefacts;
 pub mod host;
+pub mod versions;

@@ -1,21 +1,22 @@
 //! `connector-host plugin inspect`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use clap::Args;
 use connector_host::contract::{DataModel, Description, SettingKind, TransformMap};
-use connector_host::plugin::{Facts, Plugin};
-use indicatif::HumanBytes;
+use connector_host::limits::Limits;
+use connector_host::plugin::Facts;
+use indicatif::{HumanBytes, HumanCount};
 
-use super::options::EngineOptions;
+use super::options::{EngineOptions, PluginArgument};
 use super::table::table;
 
 /// Arguments of the command.
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
-    /// The plugin: a component built for wasm32-wasip2.
-    file: PathBuf,
+    /// The plugin: NAME, NAME@VERSION, or the path of a component.
+    #[arg(value_name = "NAME|FILE")]
+    plugin: PluginArgument,
     /// Write everything as JSON.
     #[arg(long)]
     json: bool,
@@ -25,7 +26,10 @@ pub(super) struct Inspect {
 
 impl Inspect {
     pub(super) async fn run(self) -> anyhow::Result<u8> {
-        let plugin = Plugin::load(&self.engine.engine()?, &self.file).await?;
+        let plugin = match &self.plugin {
+            PluginArgument::File(file) => self.engine.load_file(file).await?,
+            PluginArgument::Installed(wanted) => self.engine.registry()?.resolve(wanted).await?,
+        };
         let mut out = io::stdout().lock();
         if self.json {
             let all = serde_json::json!({
@@ -48,6 +52,7 @@ impl Inspect {
             for map in &plugin.description().maps {
                 rules(&mut out, map)?;
             }
+            limits(&mut out, plugin.limits())?;
         }
         Ok(0)
     }
@@ -141,6 +146,21 @@ fn rules(out: &mut impl Write, map: &TransformMap) -> io::Result<()> {
         "Transform map: {} ({} -> {})\n{table}\n",
         map.name, map.source_model, map.target_model
     )
+}
+
+fn limits(out: &mut impl Write, limits: &Limits) -> anyhow::Result<()> {
+    let mut table = table(&["Limit", "Value"]);
+    if let serde_json::Value::Object(values) = serde_json::to_value(limits)? {
+        for (name, value) in values {
+            let value = HumanCount(value.as_u64().unwrap_or_default());
+            table.add_row([name, value.to_string()]);
+        }
+    }
+    if let Some(values) = table.column_mut(1) {
+        values.set_cell_alignment(comfy_table::CellAlignment::Right);
+    }
+    writeln!(out, "Limits\n{table}")?;
+    Ok(())
 }
 
 fn list(items: &[String]) -> String {

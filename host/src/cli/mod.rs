@@ -3,6 +3,7 @@
 mod check;
 mod export;
 mod inspect;
+mod install;
 mod options;
 mod progress;
 mod report;
@@ -33,7 +34,7 @@ Exit codes:
   0  processed: everything was read and stored
   2  settings, credentials or permissions are wrong; nothing was stored
   3  processed in part: the report names what could not be read; nothing was removed without proof
-  4  held: the run would remove too much; see --allow-mass-change
+  4  held: the run would remove too much, see --allow-mass-change; or a plugin waits for approval
   1  anything else";
 
 #[derive(Debug, Subcommand)]
@@ -44,15 +45,27 @@ enum Command {
     Export(export::Export),
     /// Test the connection: one line per item, with the remedy.
     Check(check::Check),
-    /// Look at plugins.
+    /// Install, look at and swap plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
 }
 
 #[derive(Debug, Subcommand)]
 enum PluginCommand {
-    /// Everything that a plugin declares.
+    /// Check a component and store it; runs use it once it is activated.
+    Install(install::Install),
+    /// Every installed version and where it stands.
+    List(install::List),
+    /// Everything that a plugin declares, and what it may use.
     Inspect(inspect::Inspect),
+    /// Grant a version the hosts and permissions that it asks for.
+    Approve(install::Approve),
+    /// Make a version the one that runs use from now on.
+    Activate(install::Activate),
+    /// Go back to the version that was active before.
+    Rollback(install::Rollback),
+    /// Remove a version.
+    Remove(install::Remove),
 }
 
 /// Runs a command to its exit code.
@@ -70,7 +83,15 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
             Command::Sync(command) => command.run().await,
             Command::Export(command) => command.run().await,
             Command::Check(command) => command.run().await,
-            Command::Plugin(PluginCommand::Inspect(command)) => command.run().await,
+            Command::Plugin(command) => match command {
+                PluginCommand::Install(command) => command.run().await,
+                PluginCommand::List(command) => command.run().await,
+                PluginCommand::Inspect(command) => command.run().await,
+                PluginCommand::Approve(command) => command.run().await,
+                PluginCommand::Activate(command) => command.run().await,
+                PluginCommand::Rollback(command) => command.run().await,
+                PluginCommand::Remove(command) => command.run().await,
+            },
         }
     });
     match outcome {

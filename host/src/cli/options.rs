@@ -1,14 +1,17 @@
 //! Options that several commands share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 use connector_host::config::Config;
 use connector_host::contract::TransformMap;
+use connector_host::directory::RunState;
 use connector_host::egress::{Egress, NetworkOptions, Origin, QuotaPolicy, Secrets};
+use connector_host::plugin::registry::{Registry, Wanted};
 use connector_host::plugin::{Engine, Plugin};
+use connector_host::run::Report;
 use connector_host::settings::{SecretSource, Settings};
 
 use super::Mistakes;
@@ -16,14 +19,36 @@ use super::Mistakes;
 /// Which plugin to use.
 #[derive(Debug, Args)]
 pub(super) struct PluginOptions {
-    /// The plugin: a component built for wasm32-wasip2.
-    #[arg(long, value_name = "FILE")]
-    pub(super) plugin: PathBuf,
+    /// The plugin: NAME for the active version of an installed one, NAME@VERSION for a certain one, or
+    /// the path of a component.
+    #[arg(long, value_name = "NAME|FILE")]
+    plugin: PluginArgument,
     #[command(flatten)]
-    pub(super) engine: EngineOptions,
+    engine: EngineOptions,
 }
 
-/// How plugins are compiled and limited.
+/// An installed plugin or a file.
+#[derive(Debug, Clone)]
+pub(super) enum PluginArgument {
+    Installed(Wanted),
+    File(PathBuf),
+}
+
+impl std::str::FromStr for PluginArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        // A name has neither.
+        if text.contains(std::path::MAIN_SEPARATOR) || path.extension().is_some_and(|e| e == "wasm")
+        {
+            return Ok(Self::File(path));
+        }
+        text.parse().map(Self::Installed)
+    }
+}
+
+/// How plugins are compiled and limited, and where they are installed.
 #[derive(Debug, Args)]
 pub(super) struct EngineOptions {
     /// How many partitions are read at the same time, whatever the configuration says.
@@ -32,41 +57,114 @@ pub(super) struct EngineOptions {
     /// The operator's configuration, a TOML file.
     #[arg(long, value_name = "FILE", env = "CONNECTOR_CONFIG")]
     config: Option<PathBuf>,
-    /// Folder for compiled code; only this user may write to it.
+    /// Folder of installed plugins and their compiled code; only this user may write to it.
+    #[arg(long, value_name = "DIR", env = "CONNECTOR_PLUGINS")]
+    plugins: Option<PathBuf>,
+    /// Folder for the compiled code of plugins that are not installed; only this user may write to it.
     #[arg(long, value_name = "DIR", env = "CONNECTOR_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
 }
 
 impl EngineOptions {
-    pub(super) fn engine(&self) -> anyhow::Result<Engine> {
-        let mut limits = self.config()?.limits;
-        if let Some(partitions) = self.max_in_flight {
-            limits.all.in_flight = Some(partitions);
-            limits.all.in_flight_requests = Some(partitions.saturating_mul(2));
-        }
-        let cache = self.cache_dir.clone().or_else(default_cache);
-        Ok(Engine::new(limits, cache.as_deref())?)
+    /// The installed plugins.
+    pub(super) fn registry(&self) -> anyhow::Result<Registry> {
+        let config = self.config()?;
+        let folder = self
+            .plugins
+            .clone()
+            .or_else(|| Some(base_folder("XDG_DATA_HOME", ".local/share")?.join("plugins")))
+            .context("no home folder; name the folder of plugins with --plugins")?;
+        let engine = Engine::new(config.limits, Some(&Registry::code_folder(&folder)))?;
+        Ok(Registry::open(&engine, &folder, config.plugins)?)
+    }
+
+    /// A plugin that isn't installed.
+    pub(super) async fn load_file(&self, file: &Path) -> anyhow::Result<Plugin> {
+        let cache = self
+            .cache_dir
+            .clone()
+            .or_else(|| base_folder("XDG_CACHE_HOME", ".cache"));
+        let engine = Engine::new(self.config()?.limits, cache.as_deref())?;
+        Ok(Plugin::load(&engine, file).await?)
     }
 
     fn config(&self) -> anyhow::Result<Config> {
-        match &self.config {
-            Some(file) => Ok(Config::read(file)?),
-            None => Ok(Config::default()),
+        let mut config = match &self.config {
+            Some(file) => Config::read(file)?,
+            None => Config::default(),
+        };
+        if let Some(partitions) = self.max_in_flight {
+            config.limits.all.in_flight = Some(partitions);
+            config.limits.all.in_flight_requests = Some(partitions.saturating_mul(2));
         }
+        Ok(config)
     }
+}
+
+/// Where the plugin of each run comes from.
+#[derive(Debug)]
+pub(super) enum PluginSource {
+    /// The file stays the same for the life of the process.
+    File(Plugin),
+    /// Another version may be active at the next run.
+    Installed(Registry, Wanted),
 }
 
 impl PluginOptions {
+    pub(super) async fn source(&self) -> anyhow::Result<PluginSource> {
+        Ok(match &self.plugin {
+            PluginArgument::File(file) => PluginSource::File(self.engine.load_file(file).await?),
+            PluginArgument::Installed(wanted) => {
+                PluginSource::Installed(self.engine.registry()?, wanted.clone())
+            }
+        })
+    }
+
     pub(super) async fn load(&self) -> anyhow::Result<Plugin> {
-        Ok(Plugin::load(&self.engine.engine()?, &self.plugin).await?)
+        self.source().await?.plugin().await
     }
 }
 
-fn default_cache() -> Option<PathBuf> {
-    let base = std::env::var_os("XDG_CACHE_HOME")
+impl PluginSource {
+    /// The plugin for a run that begins now.
+    pub(super) async fn plugin(&self) -> anyhow::Result<Plugin> {
+        match self {
+            Self::File(plugin) => Ok(plugin.clone()),
+            Self::Installed(registry, wanted) => {
+                registry.adopt().await?;
+                Ok(registry.resolve(wanted).await?)
+            }
+        }
+    }
+
+    /// Tells the registry how a run ended.
+    pub(super) async fn ran(&self, plugin: &Plugin, report: &Report) -> anyhow::Result<()> {
+        let Self::Installed(registry, _) = self else {
+            return Ok(());
+        };
+        // Neither good nor the plugin's fault: it says nothing about the version.
+        if report.state == RunState::Failed && !report.plugin_at_fault {
+            return Ok(());
+        }
+        if let Some(back) = registry.ran(plugin, report.plugin_at_fault).await? {
+            // An operator must learn of it even where nothing else is logged.
+            tracing::error!(
+                "{} failed its first runs and gives way to {}; `plugin activate {}` brings it back",
+                back.from,
+                back.to,
+                back.from
+            );
+        }
+        Ok(())
+    }
+}
+
+/// This program's part of one of the user's base folders.
+fn base_folder(variable: &str, in_home: &str) -> Option<PathBuf> {
+    let base = std::env::var_os(variable)
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
-        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(in_home)))?;
     Some(base.join("connector-host"))
 }
 

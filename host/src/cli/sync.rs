@@ -4,15 +4,20 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use connector_host::contract::GroupLink;
 use connector_host::directory::{self, Directory};
+use connector_host::egress::Egress;
 use connector_host::limits::{Guard, Patience};
-use connector_host::run::{self, EXIT_FAILED, Job, Progress, WantedMode};
+use connector_host::plugin::Plugin;
+use connector_host::run::{self, EXIT_FAILED, Job, Progress, Report, WantedMode};
 
-use super::options::{DirectoryOptions, NetworkArguments, PluginOptions, SettingsOptions};
+use super::options::{
+    DirectoryOptions, NetworkArguments, PluginOptions, PluginSource, SettingsOptions,
+};
 use super::{progress, report};
 
 /// Arguments of the command.
@@ -40,6 +45,10 @@ pub(super) struct Sync {
     /// Share of users, groups or memberships beyond which a removal is held, in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 20, value_parser = clap::value_parser!(u8).range(0..=100))]
     guard_percent: u8,
+    /// Go on for ever: wait this long after each run, such as `15m` or `1h 30m`, then run again, with the
+    /// version of the plugin that is active by then.
+    #[arg(long, value_name = "TIME", value_parser = pause)]
+    every: Option<Duration>,
     /// How the report is written to standard output.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     report: ReportFormat,
@@ -65,20 +74,46 @@ enum ReportFormat {
 
 impl Sync {
     pub(super) async fn run(self) -> anyhow::Result<u8> {
-        let plugin = self.plugin.load().await?;
-        let settings = self.settings.read(&plugin)?;
-        let map = self.settings.map(&plugin).await?;
-        let links = self.links()?;
+        let source = self.plugin.source().await?;
         let egress = self.network.egress()?;
+        // Before the database is made: a mistake in the settings leaves nothing behind.
+        let mut job = self.next_job(&source).await?;
         let _alone = lock(&self.directory.database)?;
         let directory: Arc<dyn Directory> =
             Arc::from(directory::open(&self.directory.database).await?);
-        let job = Job {
+        loop {
+            let Some(report) = self.once(&job, &directory, &egress).await? else {
+                return Ok(EXIT_FAILED);
+            };
+            source.ran(&job.plugin, &report).await?;
+            let Some(pause) = self.every else {
+                return Ok(report.exit_code());
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = tokio::signal::ctrl_c() => return Ok(report.exit_code()),
+            }
+            // Another version may be active by now, the settings may have been edited.
+            match self.next_job(&source).await {
+                Ok(next) => job = next,
+                Err(error) => tracing::error!("going on as before: {error:#}"),
+            }
+        }
+    }
+
+    async fn next_job(&self, source: &PluginSource) -> anyhow::Result<Job> {
+        self.job(source.plugin().await?).await
+    }
+
+    async fn job(&self, plugin: Plugin) -> anyhow::Result<Job> {
+        let settings = self.settings.read(&plugin)?;
+        let map = self.settings.map(&plugin).await?;
+        Ok(Job {
             plugin: plugin.for_connector(&self.directory.connector),
-            connector: self.directory.connector,
+            connector: self.directory.connector.clone(),
             settings,
             map,
-            links,
+            links: self.links()?,
             mode: match self.mode {
                 ModeArgument::Auto => WantedMode::Auto,
                 ModeArgument::Full => WantedMode::Full,
@@ -90,11 +125,20 @@ impl Sync {
                 ..Guard::default()
             },
             patience: Patience::default(),
-        };
+        })
+    }
+
+    /// One run with its report; nothing where it was interrupted.
+    async fn once(
+        &self,
+        job: &Job,
+        directory: &Arc<dyn Directory>,
+        egress: &Arc<Egress>,
+    ) -> anyhow::Result<Option<Report>> {
         let watched = Arc::new(Progress::default());
         let bars = progress::show(Arc::clone(&watched));
         let outcome = tokio::select! {
-            outcome = run::run(&job, &directory, &egress, &watched) => Some(outcome),
+            outcome = run::run(job, directory, egress, &watched) => Some(outcome),
             _ = tokio::signal::ctrl_c() => None,
         };
         bars.clear().await;
@@ -105,7 +149,7 @@ impl Sync {
                 std::io::stderr(),
                 "interrupted; the same command goes on from here"
             )?;
-            return Ok(EXIT_FAILED);
+            return Ok(None);
         };
         let report = outcome?;
         match self.report {
@@ -115,7 +159,8 @@ impl Sync {
                 writeln!(out)?;
             }
         }
-        Ok(report.exit_code())
+        out.flush()?;
+        Ok(Some(report))
     }
 
     fn links(&self) -> anyhow::Result<Vec<GroupLink>> {
@@ -126,6 +171,16 @@ impl Sync {
             .with_context(|| format!("the links file {}", file.display()))?;
         serde_json::from_str(&text).with_context(|| format!("the links file {}", file.display()))
     }
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let pause: jiff::SignedDuration = text
+        .parse()
+        .map_err(|error| format!("write a time such as 15m: {error}"))?;
+    Duration::try_from(pause)
+        .ok()
+        .filter(|pause| !pause.is_zero())
+        .ok_or_else(|| "write a time above zero, such as 15m".into())
 }
 
 /// Two runs into one file at a time would each give the other's run up. The system lets go of the lock

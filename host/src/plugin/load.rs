@@ -74,7 +74,7 @@ impl Plugin {
     ) -> Result<Self, PluginError> {
         let what = what.to_owned();
         let size = bytes.len() as u64;
-        let sha256 = hex(&Sha256::digest(&bytes));
+        let sha256 = sha256(&bytes);
         // Compiling takes up to seconds of CPU: not on a thread that serves others.
         let (compiler, code, digest) = (engine.inner.clone(), engine.code.clone(), sha256.clone());
         let component = tokio::task::spawn_blocking(move || match code {
@@ -242,6 +242,11 @@ fn version_of<'a>(name: &'a str, interface: &str) -> Option<&'a str> {
 
 fn major(version: &str) -> Option<u64> {
     version.split('.').next()?.parse().ok()
+}
+
+/// The digest by which a component is known.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// Bytes in hexadecimal.

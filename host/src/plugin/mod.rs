@@ -13,6 +13,7 @@ mod http;
 mod instance;
 mod load;
 mod log;
+pub mod registry;
 mod state;
 
 pub use convert::Emitted;

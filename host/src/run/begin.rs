@@ -84,6 +84,16 @@ fn due(
     }
 }
 
+/// Whether the connector has had a successful run with these very settings, map and links.
+pub(super) async fn has_succeeded(
+    job: &Job,
+    directory: &dyn Directory,
+) -> Result<bool, DirectoryError> {
+    let connector = directory.connector(&job.connector).await?;
+    let cursor = directory.cursor(connector).await?;
+    Ok(cursor.is_some_and(|cursor| cursor.fingerprint == fingerprint(job)))
+}
+
 /// Hash of everything that makes cursors, checkpoints and documents comparable.
 fn fingerprint(job: &Job) -> String {
     let description = job.plugin.description();

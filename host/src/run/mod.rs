@@ -156,7 +156,13 @@ pub async fn run(
     let started = Instant::now();
     let connected = match connect(&job.plugin, &job.settings, egress).await {
         Ok(connected) => connected,
-        Err(error) => return Ok(not_begun(job, error, started)),
+        Err(error) => {
+            let mut report = not_begun(job, error, started);
+            // Settings that were good until now can only be wrong for another version.
+            report.plugin_at_fault |= report.exit_code() == EXIT_CONFIGURATION
+                && begin::has_succeeded(job, directory.as_ref()).await?;
+            return Ok(report);
+        }
     };
     let connector = directory.connector(&job.connector).await?;
     let session = Session {
@@ -371,7 +377,8 @@ impl Running<'_> {
         let (log, log_dropped) = self.session.log.lines();
         Report {
             connector: self.job.connector.clone(),
-            plugin: self.run.plugin.clone(),
+            plugin: self.job.plugin.description().id(),
+            plugin_at_fault: report::plugin_at_fault(ended.fault.as_ref(), &self.failures),
             state: ended.state,
             mode: self.run.mode,
             reason: self.run.reason.clone(),
@@ -406,6 +413,7 @@ fn not_begun(job: &Job, error: ConnectError, started: Instant) -> Report {
     Report {
         connector: job.connector.clone(),
         plugin: job.plugin.description().id(),
+        plugin_at_fault: report::plugin_at_fault(fault.as_ref(), &[]),
         state: RunState::Failed,
         mode: match job.mode {
             WantedMode::Incremental => Mode::Incremental,

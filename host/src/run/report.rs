@@ -18,6 +18,9 @@ pub struct Report {
     pub connector: String,
     /// `name@version` of the plugin.
     pub plugin: String,
+    /// Whether the run failed, in whole or in part, for a reason that lies with this version of the
+    /// plugin rather than with settings, credentials, permissions or the weather.
+    pub plugin_at_fault: bool,
     /// How it ended.
     pub state: RunState,
     /// Its kind.
@@ -59,6 +62,18 @@ pub struct Report {
     pub log: Vec<LogLine>,
     /// Messages beyond those kept.
     pub log_dropped: u64,
+}
+
+/// Whether any of these faults lies with the plugin: it broke down, broke the contract, met a limit, or
+/// could make nothing of what it read.
+pub(super) fn plugin_at_fault(fault: Option<&Fault>, failures: &[Failure]) -> bool {
+    let given_up = failures.iter().map(|failure| &failure.fault);
+    fault.into_iter().chain(given_up).any(|fault| {
+        let from_host = ["run.", "host.", "egress."]
+            .iter()
+            .any(|area| fault.code.starts_with(area));
+        !from_host && matches!(fault.kind, FaultKind::Protocol | FaultKind::Permanent)
+    })
 }
 
 /// A partition that was given up.

@@ -127,20 +127,25 @@ impl Lab {
     }
 
     pub(crate) async fn sync(&self, mode: WantedMode) -> Report {
+        self.sync_with(&self.plugin, mode).await
+    }
+
+    /// A run with this version of the plugin.
+    pub(crate) async fn sync_with(&self, plugin: &Plugin, mode: WantedMode) -> Report {
         let settings = Settings::split(
             &self.settings.to_string(),
             Secrets::new(),
-            self.plugin.description(),
+            plugin.description(),
         )
         .unwrap();
         let job = Job {
             connector: "contoso".into(),
-            plugin: self.plugin.clone(),
+            plugin: plugin.clone(),
             settings,
             map: self
                 .map
                 .clone()
-                .unwrap_or_else(|| self.plugin.description().maps[0].clone()),
+                .unwrap_or_else(|| plugin.description().maps[0].clone()),
             links: Vec::new(),
             mode,
             allow_mass_change: self.allow_mass_change,

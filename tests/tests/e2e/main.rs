@@ -18,5 +18,7 @@ mod credentials;
 mod guard;
 mod lab;
 mod partial;
+mod registry;
 mod snapshot;
+mod swap;
 mod throttling;

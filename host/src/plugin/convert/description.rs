@@ -17,9 +17,10 @@ pub(in crate::plugin) fn description(d: wit::Description) -> Result<Description,
     if !name_is_plain {
         return Err(bad("name", "1 to 64 of a-z, 0-9 and -"));
     }
-    if d.version.len() > 64 || semver::Version::parse(&d.version).is_err() {
-        return Err(bad("version", "a semantic version such as 1.2.3"));
-    }
+    let version = Some(&d.version)
+        .filter(|version| version.len() <= 64)
+        .and_then(|version| semver::Version::parse(version).ok())
+        .ok_or_else(|| bad("version", "a semantic version such as 1.2.3"))?;
     if d.maps.is_empty() {
         return Err(bad("maps", "at least one transform map, the default"));
     }
@@ -63,7 +64,7 @@ pub(in crate::plugin) fn description(d: wit::Description) -> Result<Description,
         maps: d.maps.into_iter().map(map_in).collect::<Result<_, _>>()?,
         checkpoint_version: d.checkpoint_version,
         name: d.name,
-        version: d.version,
+        version,
     })
 }
 

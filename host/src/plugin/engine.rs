@@ -27,8 +27,14 @@ pub struct Engine {
     pub(super) slots: Arc<Semaphore>,
     pub(super) spare: Arc<Semaphore>,
     pub(super) code: Option<Arc<CodeCache>>,
+    #[cfg(feature = "observe")]
+    pub(super) observer: Option<Observer>,
     limits: Arc<LimitPolicy>,
 }
+
+/// Sees each linear memory of an instance, after each call into it.
+#[cfg(feature = "observe")]
+pub type Observer = Arc<dyn Fn(&[u8]) + Send + Sync>;
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -49,7 +55,35 @@ impl Engine {
     /// [`PluginError::Engine`] where a limit can't be kept or the machine can't give what the pool
     /// reserves.
     pub fn new(limits: impl Into<LimitPolicy>, code: Option<&Path>) -> Result<Self, PluginError> {
-        let limits = limits.into();
+        Self::with_config(limits.into(), code, config)
+    }
+
+    /// An engine whose instances can be looked into. Its code is slower.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    #[cfg(feature = "observe")]
+    pub fn observed(
+        limits: impl Into<LimitPolicy>,
+        code: Option<&Path>,
+        observer: Observer,
+    ) -> Result<Self, PluginError> {
+        let engine = Self::with_config(limits.into(), code, |ceiling| {
+            let mut config = config(ceiling);
+            config.guest_debug(true);
+            config
+        })?;
+        Ok(Self {
+            observer: Some(observer),
+            ..engine
+        })
+    }
+
+    fn with_config(
+        limits: LimitPolicy,
+        code: Option<&Path>,
+        config: impl FnOnce(Ceiling) -> Config,
+    ) -> Result<Self, PluginError> {
         limits
             .check()
             .map_err(|error| PluginError::Engine(error.to_string()))?;
@@ -69,6 +103,8 @@ impl Engine {
             slots: Arc::new(Semaphore::new(ceiling.in_flight)),
             spare: Arc::new(Semaphore::new(SPARE as usize)),
             code: code.map(Arc::new),
+            #[cfg(feature = "observe")]
+            observer: None,
             limits: Arc::new(limits),
         })
     }

@@ -27,6 +27,8 @@ pub struct Instance {
     hooks: Connector,
     limits: Arc<Limits>,
     last: CallUse,
+    #[cfg(feature = "observe")]
+    observer: Option<super::engine::Observer>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -80,6 +82,8 @@ macro_rules! call {
         )
         .await;
         $self.note_use(cpu_ms, began);
+        #[cfg(feature = "observe")]
+        $self.show_memories();
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(explain(&$self.store, &$self.limits, cpu_ms, &error)),
@@ -133,6 +137,8 @@ impl Instance {
                 hooks,
                 limits,
                 last: CallUse::default(),
+                #[cfg(feature = "observe")]
+                observer: engine.observer.clone(),
                 _place: place,
             }),
             Ok(Err(error)) => match explain(&store, &limits, limits.cpu_ms, &error) {
@@ -157,6 +163,22 @@ impl Instance {
             wall_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             emitted: Emitted::default(),
         };
+    }
+
+    /// Shows every linear memory to the engine's observer, if it has one.
+    #[cfg(feature = "observe")]
+    fn show_memories(&mut self) {
+        let Some(observer) = &self.observer else {
+            return;
+        };
+        for instance in self.store.debug_all_instances() {
+            for index in 0.. {
+                let Some(memory) = instance.debug_memory(&mut self.store, index) else {
+                    break;
+                };
+                observer(memory.data(&self.store));
+            }
+        }
     }
 
     /// What the latest call used, also one that failed.

@@ -18,6 +18,8 @@ mod state;
 
 pub use convert::Emitted;
 pub use engine::Engine;
+#[cfg(feature = "observe")]
+pub use engine::Observer;
 pub use instance::{CallUse, Instance, RunRequest};
 pub use load::{Facts, Plugin};
 pub use log::{Level, LogLine, RunLog};

@@ -24,7 +24,7 @@ const RESOURCES: [&str; 6] = [
 
 /// Tokens given out, with the second at which each ends.
 #[derive(Debug)]
-pub(crate) struct AccessTokens(Guarded<HashMap<String, u64>>);
+pub(crate) struct AccessTokens(pub(super) Guarded<HashMap<String, u64>>);
 
 impl Default for AccessTokens {
     fn default() -> Self {

@@ -231,6 +231,12 @@ impl Simulator {
         edit(&mut self.state.behaviour.write());
     }
 
+    /// Every access token that was issued and is not forgotten: what must never be seen anywhere else.
+    #[must_use]
+    pub fn access_tokens(&self) -> Vec<String> {
+        self.state.access.0.read().keys().cloned().collect()
+    }
+
     /// Sets what each request takes, in milliseconds.
     pub fn set_latency(&self, milliseconds: u64, jitter: u64) {
         self.edit_behaviour(|behaviour| {

@@ -19,6 +19,7 @@ mod guard;
 mod lab;
 mod partial;
 mod registry;
+mod secrets;
 mod snapshot;
 mod swap;
 mod throttling;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use connector_host::plugin::registry::{Asked, Installed, PluginId, Registry, Standing};
+use connector_host::plugin::registry::{Installed, PluginId, Registry, Standing};
 use connector_host::run::{EXIT_HELD, EXIT_PROCESSED};
 use indicatif::HumanBytes;
 
@@ -83,23 +83,28 @@ fn tell(out: &mut impl Write, installed: &Installed) -> io::Result<()> {
     } else {
         "was installed already"
     };
-    writeln!(out, "{id} {news}: {}", words(&installed.standing))?;
-    asks(out, &installed.asks)?;
     match &installed.standing {
-        Standing::Waiting(_) => writeln!(out, "To grant it: connector-host plugin approve {id}"),
-        Standing::Ready => writeln!(out, "To use it: connector-host plugin activate {id}"),
-        Standing::Active | Standing::Withdrawn(_) => Ok(()),
-    }
-}
-
-fn asks(out: &mut impl Write, asked: &Asked) -> io::Result<()> {
-    for (what, names) in [("hosts", &asked.hosts), ("permissions", &asked.permissions)] {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        if !names.is_empty() {
-            writeln!(out, "  asks for {what}: {}", names.join(", "))?;
+        Standing::Waiting(beyond) => {
+            writeln!(out, "{id} {news}: waits for approval")?;
+            for (what, names) in [
+                ("hosts", &beyond.hosts),
+                ("permissions", &beyond.permissions),
+            ] {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                if !names.is_empty() {
+                    writeln!(out, "  asks for {what}: {}", names.join(", "))?;
+                }
+            }
+            writeln!(out, "To grant it: connector-host plugin approve {id}")
+        }
+        standing => {
+            writeln!(out, "{id} {news}: {}", words(standing))?;
+            if *standing == Standing::Ready {
+                writeln!(out, "To use it: connector-host plugin activate {id}")?;
+            }
+            Ok(())
         }
     }
-    Ok(())
 }
 
 fn words(standing: &Standing) -> String {

@@ -58,10 +58,14 @@ limits! {
     cpu_ms: u64 = 10_000;
     /// Wall-clock time of one call, in milliseconds; time spent waiting for the vendor's quota included.
     wall_ms: u64 = 300_000;
+    /// Wall-clock time of one run, in milliseconds.
+    run_ms: u64 = 24 * 3_600_000;
     /// Wall-clock and CPU time of `describe`, in milliseconds.
     describe_ms: u64 = 1_000;
     /// Bytes that one call may hand over in strings and lists, in either direction.
     call_bytes: usize = 128 << 20;
+    /// Handles that one instance may hold to what the host keeps for it: requests, headers, bodies, timers.
+    handles: usize = 1_000;
     /// Partitions that are read at the same time, each by an instance of its own.
     in_flight: usize = 32;
     /// Requests of one run, refused ones included.
@@ -70,6 +74,8 @@ limits! {
     in_flight_requests: usize = 64;
     /// Requests of one instance that are on their way or wait at the same time; others are not taken on.
     instance_requests: usize = 16;
+    /// Bytes of one set of headers, of a request or a response.
+    header_bytes: usize = 32 << 10;
     /// Bytes of one request's body.
     request_bytes: usize = 1 << 20;
     /// Bytes of one response, after decompression.

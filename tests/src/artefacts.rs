@@ -15,17 +15,19 @@ const TARGET: &str = "wasm32-wasip2";
 /// Where it doesn't build.
 pub fn component() -> anyhow::Result<&'static Path> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    once(&BUILT, || {
-        add_target()?;
-        build(&[
-            "--package",
-            "entra-directory-sync",
-            "--lib",
-            "--release",
-            "--target",
-            TARGET,
-        ])
-    })
+    once(&BUILT, || plugin("entra-directory-sync", &[]))
+}
+
+/// The plugin that tries to break out, with these of its features.
+///
+/// # Errors
+/// Where it doesn't build.
+pub fn evil(features: &str) -> anyhow::Result<PathBuf> {
+    // The next build with other features replaces it.
+    let built = plugin("evil", &["--features", features])?;
+    let own = built.with_file_name(format!("evil-{features}.wasm"));
+    std::fs::copy(built, &own)?;
+    Ok(own)
 }
 
 /// The host's program, built for development or for release.
@@ -35,14 +37,42 @@ pub fn component() -> anyhow::Result<&'static Path> {
 pub fn host(release: bool) -> anyhow::Result<&'static Path> {
     static DEBUG: OnceLock<PathBuf> = OnceLock::new();
     static RELEASE: OnceLock<PathBuf> = OnceLock::new();
-    let arguments = ["--package", "connector-host", "--bin", "connector-host"];
+    let arguments = ["--package", "connector-host", "--bin", HOST];
     if release {
         once(&RELEASE, || {
-            build(&[&arguments[..], &["--release"]].concat())
+            build(HOST, &[&arguments[..], &["--release"]].concat())
         })
     } else {
-        once(&DEBUG, || build(&arguments))
+        once(&DEBUG, || build(HOST, &arguments))
     }
+}
+
+/// The host's program for tests. It is built from what `cargo test` built already: the same packages and
+/// the same features of their dependencies, which naming a test brings about.
+///
+/// # Errors
+/// Where it doesn't build.
+pub fn tested_host() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    once(&BUILT, || {
+        build(HOST, &["--workspace", "--bin", HOST, "--test", "e2e"])
+    })
+}
+
+const HOST: &str = "connector-host";
+
+/// A plugin, built for release.
+fn plugin(package: &str, more: &[&str]) -> anyhow::Result<PathBuf> {
+    add_target()?;
+    let arguments = [
+        "--package",
+        package,
+        "--lib",
+        "--release",
+        "--target",
+        TARGET,
+    ];
+    build(&package.replace('-', "_"), &[&arguments[..], more].concat())
 }
 
 fn once(
@@ -76,8 +106,8 @@ fn add_target() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds one artefact and finds where cargo put it.
-fn build(arguments: &[&str]) -> anyhow::Result<PathBuf> {
+/// Builds and finds where cargo put the component or the program of this name.
+fn build(name: &str, arguments: &[&str]) -> anyhow::Result<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("the crate has a parent folder")?;
@@ -101,7 +131,11 @@ fn build(arguments: &[&str]) -> anyhow::Result<PathBuf> {
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter_map(|message| {
             let text = |pointer| message.pointer(pointer)?.as_str();
-            if text("/reason") != Some("compiler-artifact") {
+            let is_test = message.pointer("/profile/test")?.as_bool()?;
+            if text("/reason") != Some("compiler-artifact")
+                || text("/target/name") != Some(name)
+                || is_test
+            {
                 return None;
             }
             let files = message.pointer("/filenames")?.as_array()?;

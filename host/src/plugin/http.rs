@@ -21,6 +21,7 @@ type Done = Box<dyn Future<Output = Result<(), Error>> + Send>;
 pub(super) struct Hooks {
     gateway: Option<Arc<Gateway>>,
     max_request: usize,
+    max_headers: usize,
     /// Places for requests that have no response yet: each holds its body in the host's memory.
     places: Arc<Semaphore>,
 }
@@ -30,6 +31,7 @@ impl Hooks {
         Self {
             gateway,
             max_request: limits.request_bytes,
+            max_headers: limits.header_bytes,
             places: Arc::new(Semaphore::new(limits.instance_requests)),
         }
     }
@@ -50,6 +52,11 @@ impl WasiHttpHooks for Hooks {
         false
     }
 
+    /// What is written and not sent is kept by the host: no more than this for each body.
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        64 << 10
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,
@@ -57,7 +64,7 @@ impl WasiHttpHooks for Hooks {
         _done: Done,
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Done), Error>> + Send> {
         let gateway = self.gateway.clone();
-        let max_request = self.max_request;
+        let (max_request, max_headers) = (self.max_request, self.max_headers);
         let place = Arc::clone(&self.places).try_acquire_owned();
         Box::new(async move {
             let gateway = gateway.ok_or(Error::HttpRequestDenied)?;
@@ -71,6 +78,12 @@ impl WasiHttpHooks for Hooks {
                     tracing::debug!("request not sent: {error}");
                     translate(error.kind(), error.to_string())
                 })?;
+            let headers = response.headers().iter();
+            let headers: usize = headers.map(|(name, v)| name.as_str().len() + v.len()).sum();
+            if headers > max_headers {
+                let limit = u32::try_from(max_headers).ok();
+                return Err(Error::HttpResponseHeaderSectionSize(limit));
+            }
             let response = response.map(|body| {
                 let frames = body
                     .map_ok(http_body::Frame::data)

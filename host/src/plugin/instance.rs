@@ -9,7 +9,7 @@ use wasmtime::Store;
 use super::bindings::connector::plugin::contract as wit;
 use super::bindings::{Connector, ConnectorPre};
 use super::convert::{self, Border, Emitted};
-use super::engine::{Engine, TICK};
+use super::engine::Engine;
 use super::load::Plugin;
 use super::state::{Session, State};
 use super::{CallError, harmless};
@@ -37,7 +37,7 @@ pub struct Instance {
 pub struct CallUse {
     /// The most linear memory that its instance has had, in bytes.
     pub memory: usize,
-    /// CPU time in milliseconds, as fine as the budget is counted.
+    /// CPU time in milliseconds.
     pub cpu_ms: u64,
     /// Wall-clock time in milliseconds.
     pub wall_ms: u64,
@@ -76,12 +76,13 @@ macro_rules! call {
         $self.refill(cpu_ms);
         let began = Instant::now();
         let hooks = $self.hooks.connector_plugin_hooks();
+        let clock = $self.store.data().meter.clock.clone();
         let outcome = tokio::time::timeout(
             Duration::from_millis(wall_ms),
-            hooks.$hook(&mut $self.store, $($argument),*),
+            clock.during(hooks.$hook(&mut $self.store, $($argument),*)),
         )
         .await;
-        $self.note_use(cpu_ms, began);
+        $self.note_use(began);
         #[cfg(feature = "observe")]
         $self.show_memories();
         match outcome {
@@ -130,8 +131,10 @@ impl Instance {
         // A deadline before instantiation: a start function may loop, too.
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().tick()));
-        store.data_mut().meter.ticks_left = ticks(limits.cpu_ms);
-        match tokio::time::timeout(limits.wall(), pre.instantiate_async(&mut store)).await {
+        store.data_mut().meter.allow(limits.cpu_ms);
+        let clock = store.data().meter.clock.clone();
+        let made = clock.during(pre.instantiate_async(&mut store));
+        match tokio::time::timeout(limits.wall(), made).await {
             Ok(Ok(hooks)) => Ok(Self {
                 store,
                 hooks,
@@ -150,17 +153,16 @@ impl Instance {
     }
 
     fn refill(&mut self, cpu_ms: u64) {
-        self.store.data_mut().meter.ticks_left = ticks(cpu_ms);
+        self.store.data_mut().meter.allow(cpu_ms);
         self.store.set_epoch_deadline(1);
     }
 
-    fn note_use(&mut self, cpu_ms: u64, began: Instant) {
+    fn note_use(&mut self, began: Instant) {
         let meter = &self.store.data().meter;
-        let used = ticks(cpu_ms).saturating_sub(meter.ticks_left);
         self.last = CallUse {
             memory: meter.peak(),
-            cpu_ms: used.saturating_mul(TICK.as_millis() as u64),
-            wall_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            cpu_ms: millis(meter.clock.used()),
+            wall_ms: millis(began.elapsed()),
             emitted: Emitted::default(),
         };
     }
@@ -342,9 +344,8 @@ impl Instance {
     }
 }
 
-fn ticks(cpu_ms: u64) -> u64 {
-    let tick_ms = TICK.as_millis() as u64;
-    cpu_ms.div_ceil(tick_ms).max(1)
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What stopped a call, from what the store remembers and what wasmtime says.

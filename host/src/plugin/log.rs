@@ -121,7 +121,7 @@ fn head(text: &str, max_bytes: usize) -> (&str, bool) {
 }
 
 /// Characters that reorder or hide the text around them.
-fn is_format_control(c: char) -> bool {
+pub(crate) fn is_format_control(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 

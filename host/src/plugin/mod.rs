@@ -8,6 +8,7 @@
 mod bindings;
 mod code;
 mod convert;
+mod cpu;
 mod engine;
 mod http;
 mod instance;

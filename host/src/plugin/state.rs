@@ -1,6 +1,7 @@
 //! What a store holds for one instance: its view of the world, and its meters.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
@@ -8,6 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::bindings::connector::plugin::{budget, contract, credentials, directory, log};
+use super::cpu::CpuClock;
 use super::http::Hooks;
 use super::log::{Level, RunLog};
 use crate::directory::{ConnectorKey, Directory};
@@ -53,11 +55,13 @@ impl State {
         let mut wasi = WasiCtx::builder();
         wasi.max_random_size(64 << 10);
         let mut table = ResourceTable::new();
-        table.set_max_capacity(10_000);
+        table.set_max_capacity(limits.handles);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(limits.header_bytes);
         Self {
             wasi: wasi.build(),
             table,
-            http: WasiHttpCtx::new(),
+            http,
             hooks: Hooks::new(gateway.clone(), limits),
             gateway,
             log: session.map(|s| Arc::clone(&s.log)),
@@ -66,17 +70,13 @@ impl State {
         }
     }
 
-    /// Called when the epoch passes the deadline: about once a tick while the guest computes.
+    /// Called when the epoch passes the deadline: at most once a tick, and only while the guest computes.
     pub(super) fn tick(&mut self) -> UpdateDeadline {
-        match self.meter.ticks_left.checked_sub(1) {
-            Some(left) => {
-                self.meter.ticks_left = left;
-                UpdateDeadline::Yield(1)
-            }
-            None => {
-                self.meter.cpu_spent = true;
-                UpdateDeadline::Interrupt
-            }
+        if self.meter.clock.used() <= self.meter.cpu_limit {
+            UpdateDeadline::Yield(1)
+        } else {
+            self.meter.cpu_spent = true;
+            UpdateDeadline::Interrupt
         }
     }
 }
@@ -106,7 +106,9 @@ pub(super) struct Meter {
     peak: usize,
     memory_limit: usize,
     table_limit: usize,
-    pub(super) ticks_left: u64,
+    /// Counts the CPU time of the call under way.
+    pub(super) clock: CpuClock,
+    pub(super) cpu_limit: Duration,
     pub(super) cpu_spent: bool,
     pub(super) refused: Option<&'static str>,
 }
@@ -118,10 +120,17 @@ impl Meter {
             peak: 0,
             memory_limit: limits.memory,
             table_limit: limits.table_elements,
-            ticks_left: 0,
+            clock: CpuClock::default(),
+            cpu_limit: Duration::ZERO,
             cpu_spent: false,
             refused: None,
         }
+    }
+
+    /// Begins a call that may use so much CPU time.
+    pub(super) fn allow(&mut self, cpu_ms: u64) {
+        self.clock.reset();
+        self.cpu_limit = Duration::from_millis(cpu_ms);
     }
 
     /// The most linear memory that it has had, in bytes, all memories together.

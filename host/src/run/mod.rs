@@ -13,7 +13,7 @@ mod read;
 mod report;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::contract::{Fault, FaultKind, GroupLink, Opening, Problem, TransformMap};
 use crate::directory::{
@@ -183,9 +183,15 @@ pub async fn run(
         note: None,
         failures: Vec::new(),
     };
-    let (end, resumed) = (running.carry_out().await?, begun.resumed);
+    let limit = job.plugin.limits().run_ms;
+    let deadline = Duration::from_millis(limit);
+    let end = match tokio::time::timeout(deadline, running.carry_out()).await {
+        Ok(end) => end?,
+        // Dropping the work stops every instance; what was stored stays stored.
+        Err(_) => End::Failed(too_long(limit)),
+    };
     let ended = running.finish(end).await?;
-    Ok(running.report(ended, resumed, started))
+    Ok(running.report(ended, begun.resumed, started))
 }
 
 /// A run that has begun.
@@ -397,6 +403,18 @@ impl Running<'_> {
             log,
             log_dropped,
         }
+    }
+}
+
+fn too_long(limit: u64) -> Fault {
+    Fault {
+        kind: FaultKind::Permanent,
+        code: "run.deadline".into(),
+        message: format!("The run did not end within {limit} ms."),
+        remedy: Some(
+            "Raise the limit `runMs`, or look at the report for what it waited for.".into(),
+        ),
+        setting: None,
     }
 }
 

@@ -10,7 +10,7 @@ fn started() -> (Simulator, host::Workplace) {
     let simulator = Simulator::start(small()).unwrap();
     let workplace = host::Workplace::new(
         &simulator,
-        artefacts::host(false).unwrap(),
+        artefacts::tested_host().unwrap(),
         artefacts::component().unwrap(),
     )
     .unwrap();

@@ -10,7 +10,7 @@ use serde_json::Value;
 fn workplace(simulator: &Simulator) -> host::Workplace {
     host::Workplace::new(
         simulator,
-        artefacts::host(false).unwrap(),
+        artefacts::tested_host().unwrap(),
         artefacts::component().unwrap(),
     )
     .unwrap()

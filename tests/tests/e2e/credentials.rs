@@ -15,7 +15,7 @@ async fn refused(
     simulator.edit_app(edit_app);
     let workplace = host::Workplace::new(
         &simulator,
-        artefacts::host(false).unwrap(),
+        artefacts::tested_host().unwrap(),
         artefacts::component().unwrap(),
     )
     .unwrap();

@@ -19,6 +19,7 @@ mod guard;
 mod lab;
 mod partial;
 mod registry;
+mod sandbox;
 mod secrets;
 mod snapshot;
 mod swap;

@@ -320,8 +320,12 @@ async fn a_file_that_is_still_being_copied_is_left_alone_and_a_bad_one_is_put_as
 async fn the_command_line_installs_approves_lists_inspects_rolls_back_and_removes() {
     let lab = Installation::new(PluginPolicy::default()).await;
     let simulator = Simulator::start(small()).unwrap();
-    let mut workplace =
-        host::Workplace::new(&simulator, artefacts::host(false).unwrap(), Path::new(NAME)).unwrap();
+    let mut workplace = host::Workplace::new(
+        &simulator,
+        artefacts::tested_host().unwrap(),
+        Path::new(NAME),
+    )
+    .unwrap();
     workplace.install_into(lab.root());
     let first = lab.write("first.wasm", &lab.version("0.1.0"));
     let second = lab.write("second.wasm", &lab.version("0.1.1"));

@@ -114,7 +114,7 @@ async fn nothing_that_is_printed_logged_stored_or_exported_holds_the_secret_or_a
     let simulator = Simulator::start(small()).unwrap();
     let workplace = host::Workplace::new(
         &simulator,
-        artefacts::host(false).unwrap(),
+        artefacts::tested_host().unwrap(),
         artefacts::component().unwrap(),
     )
     .unwrap();

@@ -169,7 +169,7 @@ async fn a_file_dropped_into_the_folder_of_a_running_host_is_used_by_its_next_ru
     let simulator = Simulator::start(small()).unwrap();
     let mut workplace = host::Workplace::new(
         &simulator,
-        artefacts::host(false).unwrap(),
+        artefacts::tested_host().unwrap(),
         std::path::Path::new(NAME),
     )
     .unwrap();

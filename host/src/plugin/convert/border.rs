@@ -209,10 +209,37 @@ impl Border<'_> {
         if !document.trim_start().starts_with('{') {
             return Err(bad(field, "no JSON object"));
         }
+        // Whoever reads it later must be able to: most parsers give up at some depth.
+        if depth(document) > MOST_LEVELS {
+            return Err(bad(field, format!("more than {MOST_LEVELS} levels deep")));
+        }
         serde_json::from_str::<IgnoredAny>(document)
             .map(drop)
             .map_err(|error| bad(field, format!("no JSON: {error}")))
     }
+}
+
+/// How deep documents may be nested.
+const MOST_LEVELS: usize = 64;
+
+/// How deep a JSON text is nested; of no meaning where it is none.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// What a page emitted.
@@ -290,6 +317,13 @@ mod tests {
         assert!(border.document("user", "[1]").is_err());
         assert!(border.document("user", r#"{"a":1"#).is_err());
         assert!(border.document("user", r#"{"a":12345}"#).is_err());
+    }
+
+    #[test]
+    fn depth_is_counted_outside_of_strings() {
+        assert_eq!(depth(r#"{"a":[{"b":1},{}]}"#), 3);
+        assert_eq!(depth(r#"{"a":"[[[[\"[["}"#), 1);
+        assert_eq!(depth("1"), 0);
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod description;
 mod outward;
 
 use super::bindings::connector::plugin::contract as wit;
-use super::log::one_line;
+use super::log::{is_format_control, one_line};
 use super::{CallError, harmless};
 use crate::contract::{Candidate, Candidates, CheckLine, CheckOutcome, Fault, FaultKind, Problem};
 use crate::egress::{Authentication, ClientCredentials, Connection, Proof, Quota};
@@ -25,6 +25,10 @@ const ID_BYTES: usize = 256;
 const LABEL_BYTES: usize = 1024;
 /// Longest text for people, in bytes; longer ones are cut.
 const TEXT_BYTES: usize = 4096;
+/// Longest word for where a list of candidates goes on, in bytes.
+const PAGE_BYTES: usize = 64 << 10;
+/// Areas of the codes of faults that the host finds.
+const HOST_AREAS: [&str; 4] = ["plugin", "run", "host", "egress"];
 /// Most entries of a list in a description.
 const LIST_ENTRIES: usize = 1000;
 
@@ -70,13 +74,15 @@ fn id(field: &str, id: String) -> Result<String, CallError> {
         ));
     }
     if id.bytes().all(|b| b.is_ascii_graphic())
-        || id.chars().all(|c| !c.is_control() && !c.is_whitespace())
+        || id
+            .chars()
+            .all(|c| !c.is_control() && !c.is_whitespace() && !is_format_control(c))
     {
         Ok(id)
     } else {
         Err(bad(
             field,
-            "an identifier has no control characters or spaces",
+            "an identifier has no spaces, no control characters and none that reorder or hide text",
         ))
     }
 }
@@ -162,8 +168,30 @@ pub(super) fn candidates(c: wit::Candidates) -> Result<Candidates, CallError> {
                 })
             })
             .collect::<Result<_, CallError>>()?,
-        next: c.next,
+        next: c.next.map(|next| page("next", next)).transpose()?,
     })
+}
+
+/// Where a list goes on; opaque, but bounded.
+fn page(field: &str, next: String) -> Result<String, CallError> {
+    if next.len() > PAGE_BYTES {
+        return Err(bad(
+            field,
+            format!("{} bytes, at most {PAGE_BYTES}", next.len()),
+        ));
+    }
+    Ok(next)
+}
+
+/// A fault's code. Those of the host's own are not for a plugin to give.
+fn code(code: &str) -> String {
+    let area = code.split('.').next().unwrap_or_default();
+    let code = label(code);
+    if HOST_AREAS.contains(&area) {
+        format!("claimed.{code}")
+    } else {
+        code
+    }
 }
 
 pub(super) fn fault(f: wit::Fault) -> Fault {
@@ -178,7 +206,7 @@ pub(super) fn fault(f: wit::Fault) -> Fault {
             wit::FaultKind::Protocol => FaultKind::Protocol,
             wit::FaultKind::Permanent => FaultKind::Permanent,
         },
-        code: label(&f.code),
+        code: code(&f.code),
         message: text(&f.message),
         remedy: f.remedy.as_deref().map(text),
         setting: f.setting.as_deref().map(label),

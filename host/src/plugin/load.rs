@@ -83,10 +83,7 @@ impl Plugin {
         })
         .await
         .map_err(|error| PluginError::Engine(error.to_string()))?
-        .map_err(|error| PluginError::NotAComponent {
-            what: what.clone(),
-            reason: format!("{error:#}"),
-        })?;
+        .map_err(|error| not_compiled(&what, &error))?;
         let (contract, imports) = check_names(engine, &component, &what)?;
         let misfit = |error: wasmtime::Error| PluginError::DoesNotFit {
             what: what.clone(),
@@ -160,6 +157,16 @@ impl Plugin {
     /// [`CallError::NoInstance`] where the machine has no room, or what the plugin's start-up did.
     pub async fn open(&self, session: Option<&Session>) -> Result<Instance, CallError> {
         Instance::open(self, session).await
+    }
+}
+
+/// Why a file could not be compiled. The engine has no type for what doesn't fit its pool.
+fn not_compiled(what: &str, error: &wasmtime::Error) -> PluginError {
+    let (what, reason) = (what.to_owned(), format!("{error:#}"));
+    if reason.contains("does not fit in pooling allocator") {
+        PluginError::BeyondLimits { what, reason }
+    } else {
+        PluginError::NotAComponent { what, reason }
     }
 }
 

@@ -55,6 +55,16 @@ pub enum PluginError {
         /// Why.
         reason: String,
     },
+    /// The component can't even begin within the limits.
+    #[error(
+        "{what} wants more than the limits give: {reason}. Raise `memory` or `tableElements`, or report it to the plugin's author"
+    )]
+    BeyondLimits {
+        /// The file.
+        what: String,
+        /// What it wants.
+        reason: String,
+    },
     /// The component exports no connector.
     #[error(
         "{what} is a component, but exports no `{HOOKS}`: it is no connector, or was built for an unreleased contract"

@@ -116,5 +116,8 @@ async fn a_table_that_is_too_large_is_refused() {
             (export "connector:plugin/hooks@1.0.0" (instance $hooks)))"#,
     )
     .await;
-    assert!(error.contains("table"), "{error}");
+    assert_eq!(
+        error,
+        "it wants more than the limits give: module table does not fit in pooling allocator requirements: table index 0 has a minimum element size of 100001 which exceeds the limit of 100000. Raise `memory` or `tableElements`, or report it to the plugin's author"
+    );
 }

@@ -31,6 +31,8 @@ use crate::lab::hasty;
 
 /// The connector of whoever breaks the law, with limits of its own.
 const EVIL: &str = "evil";
+/// A connector whose runs must be short and receive little.
+const HURRIED: &str = "hurried";
 /// Its neighbour, with the limits of everybody.
 const INNOCENT: &str = "innocent";
 /// Instances at a time, all connectors together.
@@ -60,6 +62,14 @@ fn tight() -> Overrides {
     }
 }
 
+fn hurried() -> Overrides {
+    Overrides {
+        run_ms: Some(500),
+        total_response_bytes: Some(12),
+        ..Overrides::default()
+    }
+}
+
 async fn engine() -> Engine {
     static ENGINE: OnceCell<Engine> = OnceCell::const_new();
     ENGINE
@@ -69,7 +79,7 @@ async fn engine() -> Engine {
                     in_flight: Some(PLACES),
                     ..Overrides::default()
                 },
-                connectors: [(EVIL.to_owned(), tight())].into(),
+                connectors: [(EVIL.to_owned(), tight()), (HURRIED.to_owned(), hurried())].into(),
                 ..LimitPolicy::default()
             };
             Engine::new(policy, Some(&host::cache())).unwrap()

@@ -5,7 +5,7 @@ use connector_host::directory::RunState;
 use serde_json::{Value, json};
 
 use super::server::Server;
-use super::{Cell, EVIL};
+use super::{Cell, EVIL, HURRIED};
 
 const DENIED: &str = "ErrorCode::HttpRequestDenied";
 
@@ -268,10 +268,31 @@ async fn requests_end_with_their_number() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_of_a_run_end_with_their_bytes() {
+    let cell = Cell::new().await;
+    let server = Server::start().await;
+    let three = [(); 3].map(|()| attempt(&server, "/ok"));
+    let report = cell.run(HURRIED, &fetch(&server, "fetch", &three)).await;
+    let seen: Vec<&str> = report.log.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(
+        seen,
+        [
+            "status 200: 5 bytes",
+            "status 200: 5 bytes",
+            "status 200: failed: connection limit reached"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_thousand_requests_at_once_a_few_are_taken_on() {
     let cell = Cell::new().await;
     let server = Server::start().await;
-    let mut flood = fetch(&server, "flood", &[attempt(&server, "/ok")]);
+    // Each with a body, which the host would have to keep.
+    let mut request = attempt(&server, "/ok");
+    request["method"] = "POST".into();
+    request["body"] = (60 << 10).into();
+    let mut flood = fetch(&server, "flood", &[request]);
     flood["n"] = 200.into();
     let report = cell.commit(flood).await;
     assert_eq!(report.state, RunState::Processed, "{report:#?}");
@@ -333,11 +354,18 @@ async fn a_credential_that_comes_back_is_blackened_wherever_it_is() {
     let server = Server::start().await;
     let cell = Cell::new().await;
     let token = "c0nt0so-bearer-t0ken-0123456789";
-    let mut hunt = fetch(&server, "hunt", &[attempt(&server, "/echo")]);
+    let places = [attempt(&server, "/echo"), attempt(&server, "/zipped")];
+    let mut hunt = fetch(&server, "hunt", &places);
     hunt["token"] = token.into();
     hunt["text"] = token.chars().rev().collect::<String>().into();
     let seen = cell.is_prevented(hunt).await;
-    assert_eq!(seen, ["1 headers, 1 bytes, found: false"]);
+    assert_eq!(
+        seen,
+        [
+            "1 headers, 1 bytes, found: false",
+            "0 headers, 1 bytes, found: false"
+        ]
+    );
     let heads = server.heads();
     assert!(
         heads[0].contains(&format!("authorization: Bearer {token}")),

@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -111,17 +113,16 @@ async fn answer(stream: &mut TcpStream, path: &str, head: &str) -> std::io::Resu
             stream.write_all(text.as_bytes()).await
         }
         "bomb" => {
-            let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+            let mut zip = GzEncoder::new(Vec::new(), Compression::best());
             for _ in 0..64 {
                 zip.write_all(&vec![0; 1 << 20])?;
             }
-            let zipped = zip.finish()?;
-            let text = format!(
-                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
-                zipped.len()
-            );
-            stream.write_all(text.as_bytes()).await?;
-            stream.write_all(&zipped).await
+            zipped(stream, &zip.finish()?).await
+        }
+        "zipped" => {
+            let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
+            zip.write_all(head.as_bytes())?;
+            zipped(stream, &zip.finish()?).await
         }
         _ => {
             stream
@@ -131,4 +132,13 @@ async fn answer(stream: &mut TcpStream, path: &str, head: &str) -> std::io::Resu
                 .await
         }
     }
+}
+
+async fn zipped(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+    let text = format!(
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+        bytes.len()
+    );
+    stream.write_all(text.as_bytes()).await?;
+    stream.write_all(bytes).await
 }

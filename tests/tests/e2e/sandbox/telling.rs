@@ -1,12 +1,12 @@
 //! Crimes of telling: the log, faults, labels, questions.
 
-use connector_host::directory::Mode;
+use connector_host::directory::{Mode, RunState};
 use connector_host::egress::Egress;
 use connector_host::plugin::RunRequest;
 use connector_host::run;
 use serde_json::json;
 
-use super::{Cell, EVIL};
+use super::{Cell, EVIL, HURRIED};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_million_log_lines_are_counted_and_not_kept() {
@@ -74,6 +74,18 @@ async fn a_faults_words_are_harmless_and_short() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_can_not_make_its_run_wait_for_ever() {
+    let cell = Cell::new().await;
+    let fault = cell
+        .fails(json!({"crime": "throttled", "text": "slow"}))
+        .await;
+    assert_eq!(fault.code, "slow");
+    let report = cell.run(HURRIED, &json!({"crime": "sleep"})).await;
+    assert_eq!(report.state, RunState::Failed);
+    assert_eq!(report.fault.unwrap().code, "run.deadline");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lines_of_a_check_and_names_to_choose_from_are_harmless() {
     let cell = Cell::new().await;
     let job = cell.job(
@@ -94,10 +106,16 @@ async fn lines_of_a_check_and_names_to_choose_from_are_harmless() {
         !found.groups[0].name.contains(char::is_control),
         "{found:?}"
     );
+    assert_eq!(found.next.as_deref(), Some("again"));
+    let job = cell.job(
+        EVIL,
+        &json!({"baseUrl": "https://allowed.example", "n": 1 << 20}),
+    );
+    let request = RunRequest::new(&job.settings.plugin, &job.map, &[], Mode::Snapshot, None);
+    let refused = sandbox.discover(&request, None, None).await.unwrap_err();
     assert_eq!(
-        found.next.as_deref(),
-        Some("again"),
-        "pages end when nobody asks"
+        refused.to_string(),
+        "the plugin returned a bad value: next: 1048581 bytes, at most 65536"
     );
 }
 
@@ -119,10 +137,11 @@ async fn a_question_about_too_many_objects_is_a_trap() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hook_without_network_gets_no_credential() {
     let cell = Cell::new().await;
-    // Its words go nowhere: there is no run yet. It only must not have been granted.
+    // It breaks down if it is told anything but `denied`.
     let report = cell
-        .commit(json!({"crime": "credential", "when": "connect"}))
+        .commit(
+            json!({"crime": "credential", "when": "connect", "token": "a-token-of-some-length"}),
+        )
         .await;
-    assert!(report.log.is_empty(), "{report:#?}");
-    assert_eq!(report.network.token_requests, 0);
+    assert_eq!(report.state, RunState::Processed, "{report:#?}");
 }

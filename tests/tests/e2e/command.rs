@@ -51,6 +51,53 @@ async fn sync_reports_in_json_what_it_did() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn limits_come_from_the_configuration_and_are_shown_beside_their_use() {
+    let (_simulator, workplace) = started();
+    let config = workplace.path("host.toml");
+    let with = async |command: &mut tokio::process::Command| {
+        let output = command.arg("--config").arg(&config).output().await.unwrap();
+        (output.status.code().unwrap(), output)
+    };
+    std::fs::write(
+        &config,
+        "[limits.all]\nmemory = 33554432\n[limits.connectors.default]\nrequests = 500\n",
+    )
+    .unwrap();
+    let (code, output) = with(workplace.sync().args(["--report", "json"])).await;
+    assert_eq!(code, 0, "{}", text(&output.stderr));
+    let report = host::report(&output).unwrap();
+    let uses = |limit: &str| {
+        let limits = report["limits"].as_array().unwrap();
+        let found = limits.iter().find(|one| one["limit"] == limit).unwrap();
+        let number = |field: &str| found[field].as_u64().unwrap();
+        (number("used"), number("allowed"))
+    };
+    assert_eq!(
+        uses("requests"),
+        (report["network"]["attempts"].as_u64().unwrap(), 500)
+    );
+    assert!(matches!(uses("memory"), (1.., 33_554_432)), "{report:#}");
+    assert!(uses("totalChanges").0 > 100, "{report:#}");
+
+    let mut inspect = workplace.command("plugin");
+    inspect.arg("inspect").arg(artefacts::component().unwrap());
+    let (_, output) = with(&mut inspect).await;
+    let shown = text(&output.stdout);
+    assert!(shown.contains("33,554,432"), "the memory: {shown}");
+
+    std::fs::write(&config, "[limits.connectors.default]\nrequests = 3\n").unwrap();
+    let (code, output) = with(workplace.sync().args(["--mode", "full"])).await;
+    assert_ne!(code, 0);
+    let shown = text(&output.stdout);
+    assert!(shown.contains("near its limit: requests"), "{shown}");
+
+    std::fs::write(&config, "[limits.all]\nmemroy = 1\n").unwrap();
+    let (code, output) = with(&mut workplace.sync()).await;
+    assert_eq!(code, 1);
+    assert!(text(&output.stderr).contains("memroy"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_comes_from_a_file_or_the_environment() {
     let (simulator, workplace) = started();
     let mut settings = host::settings(&simulator);

@@ -148,15 +148,20 @@ impl Folder {
         let outcome = match refused {
             Some(reason) => {
                 let aside = dropped.path.with_extension("wasm.refused");
-                fs::rename(&dropped.path, &aside).and_then(|()| {
-                    fs::write(aside.with_extension("refused.txt"), format!("{reason}\n"))
-                })
+                let reason_file = dropped.path.with_extension("wasm.refused.txt");
+                fs::rename(&dropped.path, aside)
+                    .and_then(|()| fs::write(reason_file, format!("{reason}\n")))
             }
             None => fs::remove_file(&dropped.path).and_then(|()| match &dropped.signature {
                 Some(path) => remove_if_there(path),
                 None => Ok(()),
             }),
         };
+        // Another process may have taken it in at the same time.
+        let outcome = outcome.or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        });
         outcome.map_err(|error| self.failed(&error))
     }
 }

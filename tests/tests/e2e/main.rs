@@ -19,6 +19,7 @@ mod guard;
 mod lab;
 mod partial;
 mod registry;
+mod runtimes;
 mod secrets;
 mod snapshot;
 mod swap;

@@ -54,7 +54,7 @@ fn node() -> Option<&'static Adapter> {
 fn python() -> Option<&'static Adapter> {
     static INSTALLED: OnceLock<Option<Adapter>> = OnceLock::new();
     once(&INSTALLED, "Python", || {
-        let version = version("python3", [3, 10])?;
+        let version = version("python3", [3, 11])?;
         let source = source("python");
         let requirements = source.join("requirements.txt");
         let python = |folder: &Path| folder.join("bin/python");

@@ -20,6 +20,7 @@ mod lab;
 mod partial;
 mod registry;
 mod sandbox;
+mod runtimes;
 mod secrets;
 mod snapshot;
 mod swap;

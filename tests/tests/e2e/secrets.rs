@@ -16,7 +16,7 @@ use harness::{artefacts, host};
 use crate::lab::{Lab, nasty, small};
 
 /// What must not be found: secrets as they are and as they may be written.
-fn spellings(secrets: &[String]) -> Vec<Vec<u8>> {
+pub(crate) fn spellings(secrets: &[String]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for secret in secrets {
         all.push(secret.clone());
@@ -41,7 +41,7 @@ fn found<'a>(needles: &'a [Vec<u8>], haystack: &[u8]) -> Option<&'a [u8]> {
         .map(Vec::as_slice)
 }
 
-fn assert_clean(needles: &[Vec<u8>], haystack: &[u8], where_: &str) {
+pub(crate) fn assert_clean(needles: &[Vec<u8>], haystack: &[u8], where_: &str) {
     if let Some(needle) = found(needles, haystack) {
         panic!(
             "{:?} was found in {where_}",

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, bail};
 
@@ -15,17 +15,61 @@ const TARGET: &str = "wasm32-wasip2";
 /// Where it doesn't build.
 pub fn component() -> anyhow::Result<&'static Path> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    once(&BUILT, || {
-        add_target()?;
-        build(&[
-            "--package",
-            "entra-directory-sync",
-            "--lib",
-            "--release",
-            "--target",
-            TARGET,
-        ])
-    })
+    once(&BUILT, || plugin_component("entra-directory-sync", &[]))
+}
+
+/// The hostile plugin of `fixtures/evil`.
+///
+/// # Errors
+/// Where it doesn't build.
+pub fn evil() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    once(&BUILT, || plugin_component("evil", &[]))
+}
+
+/// The hostile plugin that reads files.
+///
+/// # Errors
+/// Where it doesn't build.
+pub fn evil_with_filesystem() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    once(&BUILT, || plugin_component("evil", &["filesystem"]))
+}
+
+/// The hostile plugin that opens sockets.
+///
+/// # Errors
+/// Where it doesn't build.
+pub fn evil_with_sockets() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    once(&BUILT, || plugin_component("evil", &["sockets"]))
+}
+
+/// A plugin's component, built for release with these features.
+fn plugin_component(package: &str, features: &[&str]) -> anyhow::Result<PathBuf> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    add_target()?;
+    let features = features.join(",");
+    let built = build(&[
+        "--package",
+        package,
+        "--lib",
+        "--release",
+        "--target",
+        TARGET,
+        "--features",
+        &features,
+    ])?;
+    if package != "evil" {
+        return Ok(built);
+    }
+    // Cargo puts a package's builds with other features in one and the same place.
+    let kept = built.with_file_name(format!("{package}-with-{features}.wasm"));
+    let fresh = kept.with_extension(std::process::id().to_string());
+    std::fs::copy(&built, &fresh)?;
+    std::fs::rename(&fresh, &kept)?;
+    Ok(kept)
 }
 
 /// The host's program, built for development or for release.

@@ -18,5 +18,6 @@ mod credentials;
 mod guard;
 mod lab;
 mod partial;
+mod sandbox;
 mod snapshot;
 mod throttling;

@@ -16,8 +16,9 @@ use super::code::CodeCache;
 use super::state::State;
 use crate::limits::{Ceiling, LimitPolicy};
 
-/// How fine CPU time is counted. A shorter tick costs more wake-ups, a longer one lets a loop run on.
-pub(super) const TICK: Duration = Duration::from_millis(10);
+/// How often a guest that computes is held against its CPU time. A shorter tick costs more wake-ups, a
+/// longer one lets a loop run on.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Compiles and runs plugins. One for a process; clones share everything.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use wasmtime::Store;
 use super::bindings::connector::plugin::contract as wit;
 use super::bindings::{Connector, ConnectorPre};
 use super::convert::{self, Border, Emitted};
-use super::engine::{Engine, TICK};
+use super::engine::Engine;
 use super::load::Plugin;
 use super::state::{Session, State};
 use super::{CallError, harmless};
@@ -35,7 +35,7 @@ pub struct Instance {
 pub struct CallUse {
     /// The most linear memory that its instance has had, in bytes.
     pub memory: usize,
-    /// CPU time in milliseconds, as fine as the budget is counted.
+    /// CPU time in milliseconds.
     pub cpu_ms: u64,
     /// Wall-clock time in milliseconds.
     pub wall_ms: u64,
@@ -74,12 +74,13 @@ macro_rules! call {
         $self.refill(cpu_ms);
         let began = Instant::now();
         let hooks = $self.hooks.connector_plugin_hooks();
+        let clock = Arc::clone(&$self.store.data().meter.clock);
         let outcome = tokio::time::timeout(
             Duration::from_millis(wall_ms),
-            hooks.$hook(&mut $self.store, $($argument),*),
+            clock.time(hooks.$hook(&mut $self.store, $($argument),*)),
         )
         .await;
-        $self.note_use(cpu_ms, began);
+        $self.note_use(began);
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(explain(&$self.store, &$self.limits, cpu_ms, &error)),
@@ -126,8 +127,10 @@ impl Instance {
         // A deadline before instantiation: a start function may loop, too.
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().tick()));
-        store.data_mut().meter.ticks_left = ticks(limits.cpu_ms);
-        match tokio::time::timeout(limits.wall(), pre.instantiate_async(&mut store)).await {
+        store.data_mut().meter.refill(limits.cpu_ms);
+        let clock = Arc::clone(&store.data().meter.clock);
+        let instantiation = clock.time(pre.instantiate_async(&mut store));
+        match tokio::time::timeout(limits.wall(), instantiation).await {
             Ok(Ok(hooks)) => Ok(Self {
                 store,
                 hooks,
@@ -144,17 +147,17 @@ impl Instance {
     }
 
     fn refill(&mut self, cpu_ms: u64) {
-        self.store.data_mut().meter.ticks_left = ticks(cpu_ms);
+        self.store.data_mut().meter.refill(cpu_ms);
         self.store.set_epoch_deadline(1);
     }
 
-    fn note_use(&mut self, cpu_ms: u64, began: Instant) {
+    fn note_use(&mut self, began: Instant) {
         let meter = &self.store.data().meter;
-        let used = ticks(cpu_ms).saturating_sub(meter.ticks_left);
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.last = CallUse {
             memory: meter.peak(),
-            cpu_ms: used.saturating_mul(TICK.as_millis() as u64),
-            wall_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            cpu_ms: ms(meter.clock.spent()),
+            wall_ms: ms(began.elapsed()),
             emitted: Emitted::default(),
         };
     }
@@ -318,11 +321,6 @@ impl Instance {
             Err(problems) => Ok(Err(convert::problems(problems))),
         }
     }
-}
-
-fn ticks(cpu_ms: u64) -> u64 {
-    let tick_ms = TICK.as_millis() as u64;
-    cpu_ms.div_ceil(tick_ms).max(1)
 }
 
 /// What stopped a call, from what the store remembers and what wasmtime says.

@@ -6,6 +6,7 @@
 //! owns outlives its instance, and an instance that trapped or ran out of time is never called again.
 
 mod bindings;
+mod clock;
 mod code;
 mod convert;
 mod engine;

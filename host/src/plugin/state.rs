@@ -1,6 +1,7 @@
 //! What a store holds for one instance: its view of the world, and its meters.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
@@ -8,6 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::bindings::connector::plugin::{budget, contract, credentials, directory, log};
+use super::clock::Stopwatch;
 use super::http::Hooks;
 use super::log::{Level, RunLog};
 use crate::directory::{ConnectorKey, Directory};
@@ -68,16 +70,11 @@ impl State {
 
     /// Called when the epoch passes the deadline: about once a tick while the guest computes.
     pub(super) fn tick(&mut self) -> UpdateDeadline {
-        match self.meter.ticks_left.checked_sub(1) {
-            Some(left) => {
-                self.meter.ticks_left = left;
-                UpdateDeadline::Yield(1)
-            }
-            None => {
-                self.meter.cpu_spent = true;
-                UpdateDeadline::Interrupt
-            }
+        if self.meter.clock.spent() < self.meter.cpu_budget {
+            return UpdateDeadline::Yield(1);
         }
+        self.meter.cpu_spent = true;
+        UpdateDeadline::Interrupt
     }
 }
 
@@ -106,7 +103,8 @@ pub(super) struct Meter {
     peak: usize,
     memory_limit: usize,
     table_limit: usize,
-    pub(super) ticks_left: u64,
+    pub(super) clock: Arc<Stopwatch>,
+    pub(super) cpu_budget: Duration,
     pub(super) cpu_spent: bool,
     pub(super) refused: Option<&'static str>,
 }
@@ -118,10 +116,17 @@ impl Meter {
             peak: 0,
             memory_limit: limits.memory,
             table_limit: limits.table_elements,
-            ticks_left: 0,
+            clock: Arc::default(),
+            cpu_budget: Duration::ZERO,
             cpu_spent: false,
             refused: None,
         }
+    }
+
+    /// Gives the next call its CPU time.
+    pub(super) fn refill(&mut self, cpu_ms: u64) {
+        self.clock.reset();
+        self.cpu_budget = Duration::from_millis(cpu_ms);
     }
 
     /// The most linear memory that it has had, in bytes, all memories together.

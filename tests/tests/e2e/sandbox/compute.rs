@@ -124,6 +124,7 @@ async fn every_trap_tells_what_it_was() {
         ("panic", 0, "wasm trap: wasm `unreachable` instruction executed"),
         ("abort", 0, "wasm trap: wasm `unreachable` instruction executed"),
         ("recurse", 0, "wasm trap: call stack exhausted"),
+        ("recurse-with-frames", 0, "wasm trap: out of bounds memory access"),
         ("exit", 0, "Exited with i32 exit status 0"),
         ("exit", 1, "Exited with i32 exit status 1"),
     ] {

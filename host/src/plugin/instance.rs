@@ -232,7 +232,7 @@ impl Instance {
             call_discover(&request.0, &query)
         )?;
         match outcome {
-            Ok(candidates) => convert::candidates(candidates),
+            Ok(candidates) => convert::candidates(candidates, self.limits.state_bytes),
             Err(fault) => Err(CallError::Fault(convert::fault(fault))),
         }
     }

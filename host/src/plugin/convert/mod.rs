@@ -9,7 +9,7 @@ mod description;
 mod outward;
 
 use super::bindings::connector::plugin::contract as wit;
-use super::log::one_line;
+use super::log::{is_format_control, one_line};
 use super::{CallError, harmless};
 use crate::contract::{Candidate, Candidates, CheckLine, CheckOutcome, Fault, FaultKind, Problem};
 use crate::egress::{Authentication, ClientCredentials, Connection, Proof, Quota};
@@ -69,9 +69,8 @@ fn id(field: &str, id: String) -> Result<String, CallError> {
             ),
         ));
     }
-    if id.bytes().all(|b| b.is_ascii_graphic())
-        || id.chars().all(|c| !c.is_control() && !c.is_whitespace())
-    {
+    let shown = |c: char| !c.is_control() && !c.is_whitespace() && !is_format_control(c);
+    if id.bytes().all(|b| b.is_ascii_graphic()) || id.chars().all(shown) {
         Ok(id)
     } else {
         Err(bad(
@@ -85,7 +84,9 @@ pub(super) fn connection(c: wit::Connection) -> Result<Connection, CallError> {
     few("origins", &c.origins)?;
     let authentication = match c.authentication {
         wit::Authentication::None => Authentication::None,
-        wit::Authentication::Bearer(setting) => Authentication::Bearer { setting },
+        wit::Authentication::Bearer(setting) => Authentication::Bearer {
+            setting: id("bearer", setting)?,
+        },
         wit::Authentication::ClientCredentials(c) => {
             few("audience", &c.audience)?;
             Authentication::ClientCredentials(ClientCredentials {
@@ -93,9 +94,11 @@ pub(super) fn connection(c: wit::Connection) -> Result<Connection, CallError> {
                 scope: c.scope,
                 client_id: c.client_id,
                 proof: match c.proof {
-                    wit::Proof::ClientSecret(setting) => Proof::ClientSecret(setting),
-                    wit::Proof::Certificate(setting) => Proof::Certificate(setting),
-                    wit::Proof::FederatedToken(setting) => Proof::FederatedToken(setting),
+                    wit::Proof::ClientSecret(setting) => Proof::ClientSecret(id("proof", setting)?),
+                    wit::Proof::Certificate(setting) => Proof::Certificate(id("proof", setting)?),
+                    wit::Proof::FederatedToken(setting) => {
+                        Proof::FederatedToken(id("proof", setting)?)
+                    }
                 },
                 audience: c.audience,
             })
@@ -148,8 +151,19 @@ pub(super) fn check_lines(lines: Vec<wit::CheckLine>) -> Vec<CheckLine> {
         .collect()
 }
 
-pub(super) fn candidates(c: wit::Candidates) -> Result<Candidates, CallError> {
+pub(super) fn candidates(
+    c: wit::Candidates,
+    longest_next: usize,
+) -> Result<Candidates, CallError> {
     few("groups", &c.groups)?;
+    if let Some(next) = &c.next
+        && next.len() > longest_next
+    {
+        return Err(bad(
+            "next",
+            format!("{} bytes, at most {longest_next}", next.len()),
+        ));
+    }
     Ok(Candidates {
         groups: c
             .groups
@@ -188,6 +202,13 @@ pub(super) fn fault(f: wit::Fault) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_identifier_that_shows_as_another_is_refused() {
+        assert!(id("user", "Jörg".into()).is_ok());
+        assert!(id("user", "resu\u{202e}nimda".into()).is_err());
+        assert!(id("user", "us\u{200b}er".into()).is_err());
+    }
 
     #[test]
     fn an_identifier_with_a_line_break_is_refused_by_field() {

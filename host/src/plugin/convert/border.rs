@@ -95,11 +95,12 @@ impl Border<'_> {
                     ));
                 }
                 self.bounded("partitions.state", &p.state)?;
-                total.bytes(p.key.len() + p.state.len())?;
+                let title = label(&p.title);
+                total.bytes(p.key.len() + title.len() + p.state.len())?;
                 Ok(Partition {
                     key: id("partitions.key", p.key)?,
                     stage: p.stage,
-                    title: label(&p.title),
+                    title,
                     state: p.state,
                 })
             })
@@ -128,19 +129,19 @@ impl Border<'_> {
             wit::Change::User(object) => Change::User(self.object("user", object, total)?),
             wit::Change::Group(object) => Change::Group(self.object("group", object, total)?),
             wit::Change::UserRemoved(removed) => Change::UserRemoved {
-                id: id("user-removed.id", removed.id)?,
+                id: total.id("user-removed.id", removed.id)?,
                 removal: match removed.removal {
                     wit::Removal::Soft => Removal::Soft,
                     wit::Removal::Hard => Removal::Hard,
                 },
             },
             wit::Change::GroupRemoved(group) => Change::GroupRemoved {
-                id: id("group-removed", group)?,
+                id: total.id("group-removed", group)?,
             },
             wit::Change::MembersAdded(joined) => {
                 total.members(joined.members.iter().map(|m| m.id.len()))?;
                 Change::MembersAdded {
-                    group: id("members-added.group", joined.group)?,
+                    group: total.id("members-added.group", joined.group)?,
                     members: joined
                         .members
                         .into_iter()
@@ -156,7 +157,7 @@ impl Border<'_> {
             wit::Change::MembersRemoved(left) => {
                 total.members(left.members.iter().map(String::len))?;
                 Change::MembersRemoved {
-                    group: id("members-removed.group", left.group)?,
+                    group: total.id("members-removed.group", left.group)?,
                     members: left
                         .members
                         .into_iter()
@@ -165,12 +166,16 @@ impl Border<'_> {
                 }
             }
             wit::Change::MembersComplete(group) => Change::MembersComplete {
-                group: id("members-complete", group)?,
+                group: total.id("members-complete", group)?,
             },
-            wit::Change::MembersUnavailable(unavailable) => Change::MembersUnavailable {
-                group: id("members-unavailable.group", unavailable.group)?,
-                reason: text(&unavailable.reason),
-            },
+            wit::Change::MembersUnavailable(unavailable) => {
+                let reason = text(&unavailable.reason);
+                total.bytes(reason.len())?;
+                Change::MembersUnavailable {
+                    group: total.id("members-unavailable.group", unavailable.group)?,
+                    reason,
+                }
+            }
             wit::Change::StreamComplete(stream) => Change::StreamComplete(match stream {
                 wit::Stream::Users => Stream::Users,
                 wit::Stream::Groups => Stream::Groups,
@@ -222,7 +227,7 @@ pub struct Emitted {
     pub changes: usize,
     /// Members in them.
     pub members: usize,
-    /// Bytes of identifiers, names, documents and states.
+    /// Bytes of identifiers, names, documents, reasons and states.
     pub bytes: usize,
 }
 
@@ -249,6 +254,12 @@ impl<'a> Total<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// Checks an identifier and counts it.
+    fn id(&mut self, field: &str, text: String) -> Result<String, CallError> {
+        self.bytes(text.len())?;
+        id(field, text)
     }
 
     /// Counts members by the lengths of their identifiers.

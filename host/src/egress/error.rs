@@ -91,6 +91,8 @@ pub enum SendErrorKind {
     ResponseTimeout,
     /// The request's body is too large.
     RequestTooLarge,
+    /// The response's headers are too large.
+    HeadersTooLarge,
     /// The response's body is too large.
     BodyTooLarge,
     /// The run has used up one of its limits.

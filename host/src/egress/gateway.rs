@@ -26,6 +26,8 @@ use super::{
 };
 
 const MOST_WARNINGS: u64 = 20;
+/// A guest may keep the heads of many responses.
+const MOST_HEADER_BYTES: usize = 64 << 10;
 const LONGEST_IDLE: Duration = Duration::from_secs(24 * 3600);
 
 /// An origin of the connection.
@@ -305,6 +307,12 @@ impl Gateway {
         }
         let patterns = self.credential.patterns();
         headers::response(&mut parts.headers, &patterns);
+        if headers::bytes(&parts.headers) > MOST_HEADER_BYTES {
+            return Err(SendError::new(
+                SendErrorKind::HeadersTooLarge,
+                format!("{origin}: the response's headers are larger than {MOST_HEADER_BYTES} bytes"),
+            ));
+        }
         let limits = BodyLimits {
             bytes: self.limits.max_response_bytes,
             total_bytes: self.limits.max_total_response_bytes,

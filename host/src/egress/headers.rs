@@ -168,6 +168,14 @@ pub(super) fn response(headers: &mut HeaderMap, patterns: &Patterns) {
     }
 }
 
+/// Bytes of names and values.
+pub(super) fn bytes(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum()
+}
+
 fn remove_own(headers: &mut HeaderMap) {
     let own: Vec<HeaderName> = headers
         .keys()

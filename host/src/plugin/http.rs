@@ -50,6 +50,11 @@ impl WasiHttpHooks for Hooks {
         false
     }
 
+    /// What a request that is not sent yet keeps of its body, for each of two writes.
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        16 << 10
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,
@@ -104,6 +109,7 @@ fn translate(kind: SendErrorKind, text: String) -> Error {
         SendErrorKind::TlsError => Error::TlsCertificateError,
         SendErrorKind::ResponseTimeout => Error::HttpResponseTimeout,
         SendErrorKind::RequestTooLarge => Error::HttpRequestBodySize(None),
+        SendErrorKind::HeadersTooLarge => Error::HttpResponseHeaderSectionSize(None),
         SendErrorKind::BodyTooLarge => Error::HttpResponseBodySize(None),
         SendErrorKind::LimitExceeded => Error::ConnectionLimitReached,
         _ => Error::InternalError(Some(text)),

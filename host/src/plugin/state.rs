@@ -37,6 +37,13 @@ impl std::fmt::Debug for Session {
 /// How many objects a plugin may ask about at once; the contract says so too.
 const MAX_HOLDS: usize = 10_000;
 
+/// Most resources of an instance that the host keeps: requests, streams, headers, timers. A request
+/// takes about ten.
+const MOST_RESOURCES: usize = 1_000;
+/// Most bytes of the headers that a guest puts together for one request, with what each costs beside
+/// its text. So all resources together keep no more of the host's memory than an instance has itself.
+const HEADER_BYTES: usize = 32 << 10;
+
 /// The data of one store.
 pub(super) struct State {
     wasi: WasiCtx,
@@ -55,11 +62,13 @@ impl State {
         let mut wasi = WasiCtx::builder();
         wasi.max_random_size(64 << 10);
         let mut table = ResourceTable::new();
-        table.set_max_capacity(10_000);
+        table.set_max_capacity(MOST_RESOURCES);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADER_BYTES);
         Self {
             wasi: wasi.build(),
             table,
-            http: WasiHttpCtx::new(),
+            http,
             hooks: Hooks::new(gateway.clone(), limits),
             gateway,
             log: session.map(|s| Arc::clone(&s.log)),

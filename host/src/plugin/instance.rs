@@ -104,8 +104,14 @@ impl Instance {
         pre: &ConnectorPre<State>,
         limits: Arc<Limits>,
     ) -> Result<Description, CallError> {
+        let budget = limits.describe_ms;
+        // Its start-up is a part of it.
+        let limits = Arc::new(Limits {
+            cpu_ms: limits.cpu_ms.min(budget),
+            wall_ms: limits.wall_ms.min(budget),
+            ..Limits::clone(&limits)
+        });
         let mut instance = Self::create(engine, pre, None, &engine.spare, limits).await?;
-        let budget = instance.limits.describe_ms;
         let description = call!(instance, budget, budget, call_describe())?;
         convert::description(description)
     }

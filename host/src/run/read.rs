@@ -30,11 +30,32 @@ pub(super) struct Reader {
 /// How reading ended.
 pub(super) enum ReadEnd {
     /// Every partition of every stage ended; or some of a stage were given up, and later stages were not begun.
-    Done { failures: Vec<Failure> },
+    Done { failures: Failures },
     /// The run must begin anew as a snapshot.
     Snapshot(Fault),
     /// The run can't go on.
     Stop(Fault),
+}
+
+/// Partitions that were given up: the first ones, and a count of the others. A plugin decides how many
+/// there are and what each says.
+#[derive(Default)]
+pub(super) struct Failures {
+    pub(super) kept: Vec<Failure>,
+    pub(super) dropped: u64,
+}
+
+/// How many failures a report tells.
+const MOST_FAILURES: usize = 100;
+
+impl Failures {
+    fn push(&mut self, failure: Failure) {
+        if self.kept.len() < MOST_FAILURES {
+            self.kept.push(failure);
+        } else {
+            self.dropped += 1;
+        }
+    }
 }
 
 /// How one partition ended.
@@ -78,7 +99,7 @@ pub(super) async fn read_all(
     let mut waiting = Waiting::default();
     open.into_iter().for_each(|open| waiting.push(open));
     let in_flight = reader.plugin.limits().in_flight.max(1);
-    let mut failures = Vec::new();
+    let mut failures = Failures::default();
     while let Some(stage) = waiting.lowest_stage() {
         let (found, mut news) = mpsc::unbounded_channel::<Vec<Partition>>();
         let mut tasks = JoinSet::new();
@@ -118,7 +139,7 @@ pub(super) async fn read_all(
                 }
             }
         }
-        if !failures.is_empty() {
+        if !failures.kept.is_empty() {
             break;
         }
     }

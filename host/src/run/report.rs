@@ -41,6 +41,8 @@ pub struct Report {
     /// Parts of the work that were given up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,
+    /// Parts of the work that were given up, beyond those told.
+    pub failures_dropped: u64,
     /// In a held run: what it would remove.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub removals: Option<Removals>,

@@ -135,21 +135,27 @@ impl Instance {
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().tick()));
         store.data_mut().meter.refill(limits.cpu_ms);
         let clock = Arc::clone(&store.data().meter.clock);
-        let instantiation = clock.time(pre.instantiate_async(&mut store));
-        match tokio::time::timeout(limits.wall(), instantiation).await {
-            Ok(Ok(hooks)) => Ok(Self {
-                store,
-                hooks,
-                limits,
-                last: CallUse::default(),
-                _place: place,
-            }),
-            Ok(Err(error)) => match explain(&store, &limits, limits.cpu_ms, &error) {
-                CallError::Trap(reason) => Err(CallError::NoInstance(reason)),
-                limit => Err(limit),
-            },
-            Err(_) => Err(CallError::Wall(limits.wall_ms)),
-        }
+        let instantiation = clock.time(pre.instance_pre().instantiate_async(&mut store));
+        let instance = match tokio::time::timeout(limits.wall(), instantiation).await {
+            Ok(Ok(instance)) => instance,
+            Ok(Err(error)) => {
+                return match explain(&store, &limits, limits.cpu_ms, &error) {
+                    CallError::Trap(reason) => Err(CallError::NoInstance(reason)),
+                    limit => Err(limit),
+                };
+            }
+            Err(_) => return Err(CallError::Wall(limits.wall_ms)),
+        };
+        // Only now are the types of its exports looked at.
+        let hooks = Connector::new(&mut store, &instance)
+            .map_err(|error| CallError::Misfit(harmless(&format!("{error:#}"), 500)))?;
+        Ok(Self {
+            store,
+            hooks,
+            limits,
+            last: CallUse::default(),
+            _place: place,
+        })
     }
 
     fn refill(&mut self, cpu_ms: u64) {

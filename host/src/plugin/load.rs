@@ -11,7 +11,7 @@ use super::bindings::ConnectorPre;
 use super::engine::Engine;
 use super::instance::Instance;
 use super::state::{Session, State};
-use super::{CONTRACT_VERSION, CallError, HOOKS, PluginError};
+use super::{CONTRACT_VERSION, CallError, HOOKS, PluginError, harmless};
 use crate::contract::Description;
 use crate::limits::Limits;
 
@@ -85,7 +85,7 @@ impl Plugin {
         .map_err(|error| PluginError::Engine(error.to_string()))?
         .map_err(|error| PluginError::NotAComponent {
             what: what.clone(),
-            reason: format!("{error:#}"),
+            reason: one_line(&format!("{error:#}")),
         })?;
         let (contract, imports) = check_names(engine, &component, &what)?;
         let misfit = |error: wasmtime::Error| PluginError::DoesNotFit {
@@ -97,9 +97,15 @@ impl Plugin {
         let unnamed = engine.limits().of_any();
         let description = Instance::describe(engine, &pre, Arc::new(unnamed))
             .await
-            .map_err(|error| PluginError::Description {
-                what: what.clone(),
-                source: Box::new(error),
+            .map_err(|error| match error {
+                CallError::Misfit(reason) => PluginError::DoesNotFit {
+                    what: what.clone(),
+                    reason,
+                },
+                error => PluginError::Description {
+                    what: what.clone(),
+                    source: Box::new(error),
+                },
             })?;
         Ok(Self {
             engine: engine.clone(),
@@ -161,6 +167,12 @@ impl Plugin {
     pub async fn open(&self, session: Option<&Session>) -> Result<Instance, CallError> {
         Instance::open(self, session).await
     }
+}
+
+/// A compiler's message, which may quote the file over many lines.
+fn one_line(message: &str) -> String {
+    let words: Vec<&str> = message.split_whitespace().collect();
+    harmless(&words.join(" "), 500)
 }
 
 /// The version of the contract that a component speaks, and what it imports.

@@ -63,6 +63,16 @@ async fn the_host_keeps_a_bounded_number_of_things_for_a_guest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn headers_without_end_are_a_trap() {
+    let den = Den::new().await;
+    let fault = den
+        .fails("hoard", json!({ "crime": "endless-headers" }))
+        .await;
+    let expected = CallError::Trap("total size of fields exceeds limit".into());
+    assert_eq!(fault, fault_of(expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_host_keeps_for_a_guest_is_no_more_than_an_instance_has() {
     let den = Den::new().await;
     let before = resident();
@@ -97,6 +107,6 @@ async fn random_bytes_are_given_in_small_portions() {
     assert_eq!(kind_and_code(&fault), (FaultKind::Permanent, "plugin.trap"));
     assert_eq!(
         fault.message,
-        "the plugin trapped: requested len 1048576 larger than maximum 65536"
+        "the plugin trapped: requested len 1048576 exceeds limit 65536"
     );
 }

@@ -1,10 +1,8 @@
 //! A run's data: openings and pages, held against the limits.
 
-use serde::de::IgnoredAny;
-
 use super::super::CallError;
 use super::super::log::one_line;
-use super::{LABEL_BYTES, bad, id, label, text, wit};
+use super::{LABEL_BYTES, bad, id, json, label, text, wit};
 use crate::contract::{Expectation, Opening};
 use crate::directory::{
     Change, CursorPart, Member, MemberKind, Object, PageCommit, Partition, Removal, Stream,
@@ -214,9 +212,7 @@ impl Border<'_> {
         if !document.trim_start().starts_with('{') {
             return Err(bad(field, "no JSON object"));
         }
-        serde_json::from_str::<IgnoredAny>(document)
-            .map(drop)
-            .map_err(|error| bad(field, format!("no JSON: {error}")))
+        json(&field, document)
     }
 }
 

@@ -8,6 +8,8 @@ mod border;
 mod description;
 mod outward;
 
+use serde::de::IgnoredAny;
+
 use super::bindings::connector::plugin::contract as wit;
 use super::log::{is_format_control, one_line};
 use super::{CallError, harmless};
@@ -25,6 +27,8 @@ const ID_BYTES: usize = 256;
 const LABEL_BYTES: usize = 1024;
 /// Longest text for people, in bytes; longer ones are cut.
 const TEXT_BYTES: usize = 4096;
+/// Deepest nesting of a JSON document: less than any reader of it, the export for one, can bear.
+const JSON_DEPTH: usize = 64;
 /// Most entries of a list in a description.
 const LIST_ENTRIES: usize = 1000;
 
@@ -54,6 +58,30 @@ fn few<T>(field: &str, list: &[T]) -> Result<(), CallError> {
             field,
             format!("{} entries, at most {LIST_ENTRIES}", list.len()),
         ));
+    }
+    Ok(())
+}
+
+/// Checks that a text is JSON, and no deeper than its readers can bear.
+fn json(field: &str, text: &str) -> Result<(), CallError> {
+    serde_json::from_str::<IgnoredAny>(text)
+        .map_err(|error| bad(field, format!("no JSON: {error}")))?;
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if std::mem::take(&mut escaped) => {}
+            b'\\' => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > JSON_DEPTH {
+            return Err(bad(
+                field,
+                format!("nested deeper than {JSON_DEPTH} levels"),
+            ));
+        }
     }
     Ok(())
 }
@@ -202,6 +230,17 @@ pub(super) fn fault(f: wit::Fault) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_no_deeper_than_its_readers_can_bear() {
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert_eq!(json("a", &nested(JSON_DEPTH)), Ok(()));
+        assert!(json("a", &nested(JSON_DEPTH + 1)).is_err());
+        // Brackets of a text, and ones behind one another, are no levels.
+        assert_eq!(json("a", &format!(r#"["\\\"{}"]"#, "[".repeat(100))), Ok(()));
+        assert_eq!(json("a", &format!("[{}1]", "[[]],".repeat(100))), Ok(()));
+        assert!(json("a", &format!(r#"["\\",{}]"#, nested(JSON_DEPTH))).is_err());
+    }
 
     #[test]
     fn an_identifier_that_shows_as_another_is_refused() {

@@ -21,20 +21,20 @@ async fn a_page_that_is_too_much_is_refused_whole() {
         ),
         (
             json!({ "crime": "page-bytes", "n": 6 }),
-            bad("changes", "more than 1048576 bytes in one page"),
+            bad("changes", "more than 262144 bytes in one page"),
         ),
         (
             json!({ "crime": "name", "text": "x", "n": 2 << 20 }),
-            bad("changes", "more than 1048576 bytes in one page"),
+            bad("changes", "more than 262144 bytes in one page"),
         ),
         (
             // Four kilobytes each, made visible as control characters.
             json!({ "crime": "aliased-reasons", "text": "\u{1}", "n": 90_000, "count": 100 }),
-            bad("changes", "more than 1048576 bytes in one page"),
+            bad("changes", "more than 262144 bytes in one page"),
         ),
         (
             json!({ "crime": "aliased-members", "n": 2_000, "count": 900 }),
-            bad("changes", "more than 1048576 bytes in one page"),
+            bad("changes", "more than 262144 bytes in one page"),
         ),
         (
             json!({ "crime": "aliased-titles", "n": 90_000, "count": 101 }),

@@ -66,7 +66,7 @@ async fn what_is_no_component_is_refused_as_such() {
         for (bytes, expected) in [
             (b"Dear host, please run me.\n".to_vec(), "magic"),
             (Vec::new(), "unexpected end"),
-            (wat::parse_str("(module)").unwrap(), "not a component"),
+            (wat::parse_str("(module)").unwrap(), "a wasm module with a component parser"),
             (half, "unexpected end"),
         ] {
             let error = refused(bytes).await;

@@ -89,13 +89,20 @@ async fn what_the_host_keeps_for_a_guest_is_no_more_than_an_instance_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gigabyte_for_the_standard_streams_goes_nowhere() {
+async fn what_is_written_to_the_standard_streams_goes_nowhere() {
     let den = Den::new().await;
     let before = resident();
-    den.sees("streams", json!({ "crime": "standard-streams", "n": 512 << 20 }))
+    den.sees("streams", json!({ "crime": "standard-streams", "n": 64 << 20 }))
         .await;
     let grown = resident().saturating_sub(before);
-    assert!(grown < 512 << 20, "{grown} bytes");
+    assert!(grown < 1 << 30, "{grown} bytes");
+    // A gigabyte is only a matter of CPU.
+    let report = den
+        .run("cpu", &json!({ "crime": "standard-streams", "n": 1 << 30 }))
+        .await;
+    assert_eq!(report.fault, Some(fault_of(CallError::Cpu(200))));
+    assert_eq!(report.log, []);
+    den.assert_nothing_of("cpu").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,7 +80,7 @@ fn policy() -> LimitPolicy {
                 Overrides {
                     page_changes: Some(100),
                     page_members: Some(1_000),
-                    page_bytes: Some(1 << 20),
+                    page_bytes: Some(256 << 10),
                     ..nothing()
                 },
             ),

@@ -1,1 +1,143 @@
-//! soon
+//! Crimes of quantity over the network: how many requests, how large, how slow.
+
+use connector_host::contract::FaultKind;
+use connector_host::directory::RunState;
+use connector_host::plugin::CallError;
+use serde_json::json;
+
+use super::{Den, fault_of, kind_and_code};
+
+/// The outcomes of `in-parallel`, as numbers by name.
+fn counted(seen: &[String]) -> Vec<(usize, &str)> {
+    seen.iter()
+        .map(|line| {
+            let (count, outcome) = line.split_once(" times ").unwrap();
+            (count.parse().unwrap(), outcome)
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_requests_at_once_a_few_are_taken_and_the_others_told_so() {
+    let den = Den::new().await;
+    let order = json!({ "crime": "in-parallel", "n": 150, "target": den.server.url("/never") });
+    let seen = den.sees("parallel", order).await;
+    assert_eq!(
+        counted(&seen),
+        [(142, "ConnectionLimitReached"), (8, "no answer yet")]
+    );
+    // Of those eight, four were under way and four waited.
+    assert_eq!(den.server.count("/never"), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_at_once_are_held_for_a_few_requests_only() {
+    let den = Den::new().await;
+    let order = json!({
+        "crime": "in-parallel", "n": 100, "count": 1 << 20, "target": den.server.url("/never"),
+    });
+    let seen = den.sees("parallel", order).await;
+    assert_eq!(
+        counted(&seen),
+        [(92, "ConnectionLimitReached"), (8, "no answer yet")]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_requests_end_with_what_the_host_keeps_for_an_instance() {
+    let den = Den::new().await;
+    let order = json!({ "crime": "in-parallel", "n": 5_000, "target": den.server.url("/never") });
+    let fault = den.fails("parallel", order).await;
+    let full = CallError::Trap("resource table has no free keys".into());
+    assert_eq!(fault, fault_of(full));
+    assert!(den.server.count("/never") <= 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_s_body_has_its_size() {
+    let den = Den::new().await;
+    let port = den.server.port();
+    let attempt = |bytes: usize| {
+        json!({
+            "method": "POST", "authority": format!("127.0.0.1:{port}"), "path": "/post", "body": bytes,
+        })
+    };
+    let order = json!({ "crime": "attempts", "attempts": [attempt(1 << 20), attempt((1 << 20) + 1)] });
+    let seen = den.checks("body", order).await;
+    assert_eq!(
+        seen,
+        ["status 200 x-path /post", "no response: HttpRequestBodySize"]
+    );
+    assert_eq!(den.server.count("/post"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_requests_of_a_run_are_counted_down_and_refused_ones_too() {
+    let den = Den::new().await;
+    let order = json!({ "crime": "fetch", "n": 8, "target": den.server.url("/again") });
+    let report = den.crime("run", order).await;
+    assert_eq!(report.state, RunState::Processed);
+    let mut expected = vec!["status 200: 4 bytes"; 5];
+    expected.extend(["no response: ConnectionLimitReached"; 3]);
+    let seen: Vec<&str> = report.log.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(seen, expected);
+    assert_eq!((report.network.attempts, report.network.requests), (8, 5));
+    let order = json!({ "crime": "fetch", "n": 8, "target": "http://127.0.0.1:1/" });
+    let seen = den.run("run", &order).await.log;
+    assert_eq!(seen[4].text, "no response: HttpRequestDenied");
+    assert_eq!(seen[5].text, "no response: ConnectionLimitReached");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_ends_where_its_limit_is() {
+    let den = Den::new().await;
+    for (path, expected) in [
+        ("/large", "broke off: HttpResponseBodySize"),
+        ("/large-declared", "no response: HttpResponseBodySize"),
+        ("/bomb", "broke off: HttpResponseBodySize"),
+        ("/stuck", "broke off: HttpResponseTimeout"),
+        ("/many-headers", "no response: HttpResponseHeaderSectionSize"),
+    ] {
+        let order = json!({ "crime": "fetch", "target": den.server.url(path) });
+        let report = den.crime("answer", order).await;
+        assert_eq!(report.log[0].text, expected, "{path}");
+        assert_eq!(report.state, RunState::Processed, "{path}");
+        // A bomb is counted by what comes out of it, and no more than a piece beyond the limit.
+        assert!(report.network.bytes_received < 2 << 20, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answers_of_a_run_have_a_limit_together() {
+    let den = Den::new().await;
+    let order = json!({ "crime": "fetch", "n": 30, "target": den.server.url("/again") });
+    let report = den.crime("received", order).await;
+    assert_eq!(report.log[19].text, "status 200: 4 bytes");
+    assert_eq!(report.log_dropped, 10);
+    // A hundred bytes are twenty-five answers.
+    assert_eq!(report.network.bytes_received, 30 * 4);
+    let order = json!({ "crime": "fetch", "target": den.server.url("/echo") });
+    let report = den.run("received", &order).await;
+    assert_eq!(report.log[0].text, "broke off: ConnectionLimitReached");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_drips_for_ever_meets_the_wall_clock() {
+    let den = Den::new().await;
+    let order = json!({ "crime": "fetch", "target": den.server.url("/loris") });
+    let fault = den.fails("wall", order).await;
+    assert_eq!(fault, fault_of(CallError::Wall(1_000)));
+    assert_eq!(
+        kind_and_code(&fault),
+        (FaultKind::Transient, "plugin.deadline")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_answers_are_waited_for_and_cost_no_cpu() {
+    let den = Den::new().await;
+    let order = json!({ "crime": "fetch", "n": 15, "target": den.server.url("/slow") });
+    let report = den.crime("cpu", order).await;
+    assert_eq!(report.state, RunState::Processed, "{report:#?}");
+    assert_eq!(den.server.count("/slow"), 15);
+}

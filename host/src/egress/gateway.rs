@@ -310,7 +310,9 @@ impl Gateway {
         if headers::bytes(&parts.headers) > MOST_HEADER_BYTES {
             return Err(SendError::new(
                 SendErrorKind::HeadersTooLarge,
-                format!("{origin}: the response's headers are larger than {MOST_HEADER_BYTES} bytes"),
+                format!(
+                    "{origin}: the response's headers are larger than {MOST_HEADER_BYTES} bytes"
+                ),
             ));
         }
         let limits = BodyLimits {

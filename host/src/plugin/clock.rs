@@ -54,7 +54,9 @@ mod tests {
     #[tokio::test]
     async fn waiting_costs_nothing_and_work_does() {
         let watch = Stopwatch::default();
-        watch.time(tokio::time::sleep(Duration::from_millis(300))).await;
+        watch
+            .time(tokio::time::sleep(Duration::from_millis(300)))
+            .await;
         assert!(watch.spent() < Duration::from_millis(250), "{watch:?}");
         watch
             .time(async {

@@ -317,7 +317,11 @@ impl Running<'_> {
         let (state, fault, removals) = match end {
             End::Failed(fault) => (RunState::Failed, Some(fault), None),
             End::Read if self.nothing_was_read() => {
-                let fault = self.failures.kept.first().map(|failure| failure.fault.clone());
+                let fault = self
+                    .failures
+                    .kept
+                    .first()
+                    .map(|failure| failure.fault.clone());
                 (RunState::Failed, fault, None)
             }
             End::Read => {

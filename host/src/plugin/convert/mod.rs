@@ -179,10 +179,7 @@ pub(super) fn check_lines(lines: Vec<wit::CheckLine>) -> Vec<CheckLine> {
         .collect()
 }
 
-pub(super) fn candidates(
-    c: wit::Candidates,
-    longest_next: usize,
-) -> Result<Candidates, CallError> {
+pub(super) fn candidates(c: wit::Candidates, longest_next: usize) -> Result<Candidates, CallError> {
     few("groups", &c.groups)?;
     if let Some(next) = &c.next
         && next.len() > longest_next
@@ -237,7 +234,10 @@ mod tests {
         assert_eq!(json("a", &nested(JSON_DEPTH)), Ok(()));
         assert!(json("a", &nested(JSON_DEPTH + 1)).is_err());
         // Brackets of a text, and ones behind one another, are no levels.
-        assert_eq!(json("a", &format!(r#"["\\\"{}"]"#, "[".repeat(100))), Ok(()));
+        assert_eq!(
+            json("a", &format!(r#"["\\\"{}"]"#, "[".repeat(100))),
+            Ok(())
+        );
         assert_eq!(json("a", &format!("[{}1]", "[[]],".repeat(100))), Ok(()));
         assert!(json("a", &format!(r#"["\\",{}]"#, nested(JSON_DEPTH))).is_err());
     }

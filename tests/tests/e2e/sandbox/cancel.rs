@@ -34,7 +34,10 @@ async fn a_run_that_is_dropped_stores_nothing_more_and_gives_its_place_back() {
     // Every place is free: a whole pool of runs goes through at the same time.
     let runs = (0..6).map(|n| {
         let den = &den;
-        async move { den.run(&format!("after-{n}"), &json!({ "crime": "none" })).await }
+        async move {
+            den.run(&format!("after-{n}"), &json!({ "crime": "none" }))
+                .await
+        }
     });
     for report in futures::future::join_all(runs).await {
         assert_eq!(report.state, RunState::Processed);

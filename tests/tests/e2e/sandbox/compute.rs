@@ -28,7 +28,10 @@ async fn an_endless_loop_ends_in_every_hook() {
                 "check" => instance.check(&request).await.unwrap_err(),
                 "discover" => instance.discover(&request, None, None).await.unwrap_err(),
                 "plan" => instance.plan(&request).await.unwrap_err(),
-                _ => instance.read(&request, &partition(), None).await.unwrap_err(),
+                _ => instance
+                    .read(&request, &partition(), None)
+                    .await
+                    .unwrap_err(),
             };
             assert_eq!(error, CPU, "{hook}");
         }
@@ -102,9 +105,7 @@ async fn who_waits_for_ever_meets_the_wall_clock() {
         }
     })
     .await;
-    let report = den
-        .run("wall", &json!({ "crime": "sleep-for-ever" }))
-        .await;
+    let report = den.run("wall", &json!({ "crime": "sleep-for-ever" })).await;
     assert_eq!(report.state, RunState::Failed);
     let fault = report.fault.unwrap();
     assert_eq!(
@@ -120,11 +121,27 @@ async fn who_waits_for_ever_meets_the_wall_clock() {
 async fn every_trap_tells_what_it_was() {
     let den = Den::new().await;
     for (crime, n, trap) in [
-        ("unreachable", 0, "wasm trap: wasm `unreachable` instruction executed"),
-        ("panic", 0, "wasm trap: wasm `unreachable` instruction executed"),
-        ("abort", 0, "wasm trap: wasm `unreachable` instruction executed"),
+        (
+            "unreachable",
+            0,
+            "wasm trap: wasm `unreachable` instruction executed",
+        ),
+        (
+            "panic",
+            0,
+            "wasm trap: wasm `unreachable` instruction executed",
+        ),
+        (
+            "abort",
+            0,
+            "wasm trap: wasm `unreachable` instruction executed",
+        ),
         ("recurse", 0, "wasm trap: call stack exhausted"),
-        ("recurse-with-frames", 0, "wasm trap: out of bounds memory access"),
+        (
+            "recurse-with-frames",
+            0,
+            "wasm trap: out of bounds memory access",
+        ),
         ("exit", 0, "Exited with i32 exit status 0"),
         ("exit", 1, "Exited with i32 exit status 1"),
     ] {

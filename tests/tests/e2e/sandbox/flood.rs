@@ -46,7 +46,9 @@ async fn a_page_that_is_too_much_is_refused_whole() {
         assert_eq!(report.fault, Some(fault_of(expected)), "{order}");
         den.assert_nothing_of("page").await;
     }
-    let fault = den.fails("page", json!({ "crime": "changes", "n": 5_000 })).await;
+    let fault = den
+        .fails("page", json!({ "crime": "changes", "n": 5_000 }))
+        .await;
     assert_eq!(
         kind_and_code(&fault),
         (FaultKind::Protocol, "plugin.bad-value")
@@ -57,7 +59,12 @@ async fn a_page_that_is_too_much_is_refused_whole() {
 async fn one_text_that_counts_a_million_times_is_copied_no_further_than_a_call_may() {
     let den = Den::new().await;
     // 200 GB by the lengths, 100 KB in the guest.
-    for crime in ["aliased-names", "aliased-members", "aliased-reasons", "aliased-titles"] {
+    for crime in [
+        "aliased-names",
+        "aliased-members",
+        "aliased-reasons",
+        "aliased-titles",
+    ] {
         let order = json!({ "crime": crime, "n": 100_000, "count": 20_000 });
         let report = den.run("call", &order).await;
         let expected = CallError::Trap(
@@ -75,9 +82,15 @@ async fn one_text_that_counts_a_million_times_is_copied_no_further_than_a_call_m
 async fn endless_pages_end_at_the_limit_and_what_was_stored_before_stays() {
     let den = Den::new().await;
     let report = den.crime("run", json!({ "crime": "pages" })).await;
-    let expected = met("plugin.page-limit", "the plugin has more than 10 pages of one partition");
+    let expected = met(
+        "plugin.page-limit",
+        "the plugin has more than 10 pages of one partition",
+    );
     assert_eq!(report.failures[0].fault, expected);
-    assert_eq!((report.state, report.failures.len()), (RunState::Partial, 1));
+    assert_eq!(
+        (report.state, report.failures.len()),
+        (RunState::Partial, 1)
+    );
     let held = den.held("run").await;
     assert_eq!(held.users.len(), 10);
     assert_eq!(held.cursor, None);
@@ -87,7 +100,10 @@ async fn endless_pages_end_at_the_limit_and_what_was_stored_before_stays() {
 async fn endless_partitions_end_at_the_limit() {
     let den = Den::new().await;
     let report = den.crime("run", json!({ "crime": "partitions" })).await;
-    let expected = met("plugin.partition-limit", "the plugin has more than 20 partitions in one run");
+    let expected = met(
+        "plugin.partition-limit",
+        "the plugin has more than 20 partitions in one run",
+    );
     assert_eq!(report.state, RunState::Partial);
     assert!(!report.failures.is_empty());
     for failure in &report.failures {
@@ -148,7 +164,10 @@ async fn a_log_line_is_one_line_and_moves_nothing_on_the_screen() {
         ("\u{9b}31m", "\\u{9b}31m"),
         ("user\u{202e}nimda", "user\\u{202e}nimda"),
         ("a\u{2028}b\u{2029}c", "a\\u{2028}b\\u{2029}c"),
-        ("\u{61c}\u{2066}\u{e0041}\u{feff}", "\\u{61c}\\u{2066}\\u{e0041}\\u{feff}"),
+        (
+            "\u{61c}\u{2066}\u{e0041}\u{feff}",
+            "\\u{61c}\\u{2066}\\u{e0041}\\u{feff}",
+        ),
         ("\0", "\\u{0}"),
         ("Zoë 日本", "Zoë 日本"),
     ] {
@@ -176,9 +195,13 @@ async fn a_log_line_of_ten_megabytes_is_cut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_what_is_held_of_too_many_traps() {
     let den = Den::new().await;
-    let seen = den.sees("holds", json!({ "crime": "holds", "n": 10_000 })).await;
+    let seen = den
+        .sees("holds", json!({ "crime": "holds", "n": 10_000 }))
+        .await;
     assert_eq!(seen, ["10000 answers"]);
-    let fault = den.fails("holds-too-many", json!({ "crime": "holds", "n": 10_001 })).await;
+    let fault = den
+        .fails("holds-too-many", json!({ "crime": "holds", "n": 10_001 }))
+        .await;
     let expected = CallError::Trap("asked what is held of 10001 objects at once".into());
     assert_eq!(fault, fault_of(expected));
 }

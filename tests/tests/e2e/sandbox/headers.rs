@@ -7,10 +7,12 @@ use super::Den;
 /// What became of requests with one header each.
 async fn with_header(den: &Den, name: &str, value: &str) -> String {
     let authority = format!("127.0.0.1:{}", den.server.port());
-    let attempt =
-        json!({ "authority": authority, "path": "/head", "headers": [[name, value]] });
+    let attempt = json!({ "authority": authority, "path": "/head", "headers": [[name, value]] });
     let mut seen = den
-        .checks("head", json!({ "crime": "attempts", "attempts": [attempt] }))
+        .checks(
+            "head",
+            json!({ "crime": "attempts", "attempts": [attempt] }),
+        )
         .await;
     assert_eq!(seen.len(), 1);
     seen.remove(0)
@@ -65,7 +67,11 @@ async fn a_header_is_one_header() {
         ("host:", "evil.example"),
         ("", "evil"),
     ] {
-        assert_eq!(with_header(&den, name, value).await, syntax, "{name:?} {value:?}");
+        assert_eq!(
+            with_header(&den, name, value).await,
+            syntax,
+            "{name:?} {value:?}"
+        );
     }
     assert_eq!(den.server.count("/head"), 0);
     assert_eq!(den.server.count("/smuggled"), 0);
@@ -93,7 +99,10 @@ async fn the_length_of_a_body_is_told_as_it_is() {
         )
         .await;
     assert_eq!(seen[0], "status 200 x-path /length");
-    for (seen, why) in seen[1..].iter().zip(["too short", "too long", "without a body"]) {
+    for (seen, why) in seen[1..]
+        .iter()
+        .zip(["too short", "too long", "without a body"])
+    {
         assert!(!seen.starts_with("status"), "{why}: {seen}");
     }
     assert_eq!(den.server.count("/length"), 1);
@@ -113,7 +122,10 @@ async fn methods_that_open_tunnels_or_echo_are_refused() {
     ] {
         let attempt = json!({ "method": method, "authority": authority, "path": "/method" });
         let seen = den
-            .checks("method", json!({ "crime": "attempts", "attempts": [attempt] }))
+            .checks(
+                "method",
+                json!({ "crime": "attempts", "attempts": [attempt] }),
+            )
             .await;
         assert_eq!(seen, [expected], "{method:?}");
     }

@@ -57,6 +57,14 @@ fn describing(crime: &str) -> Vec<u8> {
     bytes
 }
 
+/// `describe` has one second by either clock, and on a busy machine that on the wall is faster.
+fn either_clock(error: CallError) -> CallError {
+    match error {
+        CallError::Wall(1_000) => CallError::Cpu(1_000),
+        other => other,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_component_is_refused_as_such() {
     let den = Den::new().await;
@@ -66,8 +74,11 @@ async fn what_is_no_component_is_refused_as_such() {
         for (bytes, expected) in [
             (b"Dear host, please run me.\n".to_vec(), "magic"),
             (Vec::new(), "unexpected end"),
-            (wat::parse_str("(module)").unwrap(), "a wasm module with a component parser"),
-            (half, "unexpected end"),
+            (
+                wat::parse_str("(module)").unwrap(),
+                "a wasm module with a component parser",
+            ),
+            (half, "out of bounds"),
         ] {
             let error = refused(bytes).await;
             let PluginError::NotAComponent { what, reason } = &error else {
@@ -179,7 +190,8 @@ async fn a_crime_before_any_hook_is_called_ends_like_any_other() {
                 CallError::NoInstance("wasm trap: wasm `unreachable` instruction executed".into()),
             ),
         ] {
-            assert_eq!(description_of(component("1.0.0", "", module)).await, expected);
+            let error = description_of(component("1.0.0", "", module)).await;
+            assert_eq!(either_clock(error), expected);
         }
     })
     .await;
@@ -226,12 +238,18 @@ async fn describe_has_a_second_and_no_way_out() {
                 "bad-version",
                 bad("version", "a semantic version such as 1.2.3"),
             ),
-            ("no-map", bad("maps", "at least one transform map, the default")),
+            (
+                "no-map",
+                bad("maps", "at least one transform map, the default"),
+            ),
             (
                 "bad-host",
                 bad("hosts", "an identifier has no control characters or spaces"),
             ),
-            ("many-settings", bad("settings", "1001 entries, at most 1000")),
+            (
+                "many-settings",
+                bad("settings", "1001 entries, at most 1000"),
+            ),
             (
                 "bad-default",
                 bad(
@@ -240,7 +258,11 @@ async fn describe_has_a_second_and_no_way_out() {
                 ),
             ),
         ] {
-            assert_eq!(description_of(describing(crime)).await, expected, "{crime}");
+            let error = description_of(describing(crime)).await;
+            match crime {
+                "loop" => assert_eq!(either_clock(error), expected),
+                _ => assert_eq!(error, expected, "{crime}"),
+            }
         }
     })
     .await;

@@ -92,8 +92,11 @@ async fn what_the_host_keeps_for_a_guest_is_no_more_than_an_instance_has() {
 async fn what_is_written_to_the_standard_streams_goes_nowhere() {
     let den = Den::new().await;
     let before = resident();
-    den.sees("streams", json!({ "crime": "standard-streams", "n": 64 << 20 }))
-        .await;
+    den.sees(
+        "streams",
+        json!({ "crime": "standard-streams", "n": 64 << 20 }),
+    )
+    .await;
     let grown = resident().saturating_sub(before);
     assert!(grown < 1 << 30, "{grown} bytes");
     // A gigabyte is only a matter of CPU.

@@ -111,7 +111,7 @@ fn policy() -> LimitPolicy {
             narrow(
                 "received",
                 Overrides {
-                    total_response_bytes: Some(100),
+                    total_response_bytes: Some(40),
                     ..nothing()
                 },
             ),

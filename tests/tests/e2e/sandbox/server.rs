@@ -215,7 +215,9 @@ async fn answer(
             stream.write_all(answer.as_bytes()).await
         }
         "/many-headers" => {
-            let headers: String = (0..90).map(|n| format!("x-{n}: {}\r\n", "y".repeat(3_000))).collect();
+            let headers: String = (0..90)
+                .map(|n| format!("x-{n}: {}\r\n", "y".repeat(3_000)))
+                .collect();
             whole(stream, &headers, "").await
         }
         _ => whole(stream, &format!("x-path: {path}\r\n"), "good").await,
@@ -224,8 +226,7 @@ async fn answer(
 
 async fn whole(stream: &mut TcpStream, headers: &str, body: &str) -> std::io::Result<()> {
     let length = body.len();
-    let answer =
-        format!("HTTP/1.1 200 OK\r\n{headers}content-length: {length}\r\n\r\n{body}");
+    let answer = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {length}\r\n\r\n{body}");
     stream.write_all(answer.as_bytes()).await
 }
 

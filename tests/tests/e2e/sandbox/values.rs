@@ -19,15 +19,24 @@ async fn a_document_that_is_no_object_is_refused() {
         ("[{}]", no_object()),
         ("null", no_object()),
         ("\"{}\"", no_object()),
-        ("{", no_json("EOF while parsing an object at line 1 column 1")),
+        (
+            "{",
+            no_json("EOF while parsing an object at line 1 column 1"),
+        ),
         ("{} {}", no_json("trailing characters at line 1 column 4")),
-        ("{\"a\":1,}", no_json("key must be a string at line 1 column 8")),
+        (
+            "{\"a\":1,}",
+            no_json("key must be a string at line 1 column 8"),
+        ),
         ("{a:1}", no_json("key must be a string at line 1 column 2")),
         ("{\"a\":NaN}", no_json("expected value at line 1 column 6")),
         ("\u{feff}{}", no_object()),
     ] {
         let report = den
-            .run("document", &json!({ "crime": "document", "document": document }))
+            .run(
+                "document",
+                &json!({ "crime": "document", "document": document }),
+            )
             .await;
         assert_eq!(report.fault, Some(fault_of(expected)), "{document}");
         den.assert_nothing_of("document").await;
@@ -49,7 +58,9 @@ async fn a_document_that_is_too_large_or_too_deep_is_refused() {
         ("document-depth", 100_000, "nested deeper than 64 levels"),
         ("document-depth", 64, "nested deeper than 64 levels"),
     ] {
-        let fault = den.fails("document", json!({ "crime": crime, "n": n })).await;
+        let fault = den
+            .fails("document", json!({ "crime": crime, "n": n }))
+            .await;
         assert_eq!(fault, fault_of(bad("user.document", reason)), "{crime} {n}");
     }
 }
@@ -120,11 +131,20 @@ async fn marks_are_short_and_keys_are_identifiers() {
     let long = "1048576 bytes, at most 65536";
     let n = 1 << 20;
     for (order, expected) in [
-        (json!({ "crime": "checkpoint", "n": n }), bad("checkpoint", long)),
-        (json!({ "crime": "cursor", "n": n }), bad("cursor.value", long)),
+        (
+            json!({ "crime": "checkpoint", "n": n }),
+            bad("checkpoint", long),
+        ),
+        (
+            json!({ "crime": "cursor", "n": n }),
+            bad("cursor.value", long),
+        ),
         (
             json!({ "crime": "cursor", "id": "a\nb" }),
-            bad("cursor.key", "an identifier has no control characters or spaces"),
+            bad(
+                "cursor.key",
+                "an identifier has no control characters or spaces",
+            ),
         ),
         (
             json!({ "crime": "partition-state", "when": "plan", "n": n }),
@@ -132,7 +152,10 @@ async fn marks_are_short_and_keys_are_identifiers() {
         ),
         (
             json!({ "crime": "partition-key", "when": "plan", "text": "" }),
-            bad("partitions.key", "an identifier has 1 to 256 bytes, this has 0"),
+            bad(
+                "partitions.key",
+                "an identifier has 1 to 256 bytes, this has 0",
+            ),
         ),
         (
             json!({ "crime": "earlier-stage" }),
@@ -213,7 +236,8 @@ async fn what_the_connection_test_shows_is_harmless_and_short() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_problems_of_settings_are_shown_harmless_and_few() {
     let den = Den::new().await;
-    let order = json!({ "crime": "problems", "when": "connect", "n": 5_000, "text": "wrong\n\u{9b}" });
+    let order =
+        json!({ "crime": "problems", "when": "connect", "n": 5_000, "text": "wrong\n\u{9b}" });
     let report = den.crime("problems", order).await;
     assert_eq!(report.state, RunState::Failed);
     assert_eq!(report.problems.len(), 1_000);
@@ -225,12 +249,21 @@ async fn the_problems_of_settings_are_shown_harmless_and_few() {
 async fn groups_to_choose_from_come_in_bounded_pages() {
     let den = Den::new().await;
     for (order, expected) in [
-        (json!({ "count": 1_001 }), bad("groups", "1001 entries, at most 1000")),
+        (
+            json!({ "count": 1_001 }),
+            bad("groups", "1001 entries, at most 1000"),
+        ),
         (
             json!({ "id": "a\nb" }),
-            bad("groups.id", "an identifier has no control characters or spaces"),
+            bad(
+                "groups.id",
+                "an identifier has no control characters or spaces",
+            ),
         ),
-        (json!({ "n": 1 << 20 }), bad("next", "1048576 bytes, at most 65536")),
+        (
+            json!({ "n": 1 << 20 }),
+            bad("next", "1048576 bytes, at most 65536"),
+        ),
     ] {
         let mut instance = den.instance("discover", None).await;
         let request = den.request(&order);
@@ -242,7 +275,10 @@ async fn groups_to_choose_from_come_in_bounded_pages() {
     let mut instance = den.instance("discover", None).await;
     let request = den.request(&order);
     for _ in 0..3 {
-        let page = instance.discover(&request, None, Some("xxx")).await.unwrap();
+        let page = instance
+            .discover(&request, None, Some("xxx"))
+            .await
+            .unwrap();
         assert_eq!(page.next.as_deref(), Some("xxx"));
         assert_eq!(page.groups[0].name, "a b ");
         assert_eq!(page.groups[0].detail, "a\\u{a}b\\u{1b}");

@@ -95,9 +95,11 @@ pub(super) async fn read_all(
     reader: Arc<Reader>,
     open: Vec<OpenPartition>,
 ) -> Result<ReadEnd, DirectoryError> {
-    reader.progress.partitions(open.len());
     let mut waiting = Waiting::default();
-    open.into_iter().for_each(|open| waiting.push(open));
+    for open in open {
+        reader.progress.partition(&open.partition);
+        waiting.push(open);
+    }
     let in_flight = reader.plugin.limits().in_flight.max(1);
     let mut failures = Failures::default();
     while let Some(stage) = waiting.lowest_stage() {
@@ -162,8 +164,8 @@ fn broken(error: &tokio::task::JoinError) -> Failure {
 
 impl Reader {
     fn enqueue(&self, partitions: Vec<Partition>, waiting: &mut Waiting) {
-        self.progress.partitions(partitions.len());
         for partition in partitions {
+            self.progress.partition(&partition);
             waiting.push(OpenPartition {
                 partition,
                 checkpoint: None,
@@ -278,6 +280,7 @@ impl Reader {
         self.progress.partition_pages(pages);
         let limits = self.plugin.limits();
         let (changes, bytes) = self.progress.emitted();
+        let (partitions, partition_bytes) = self.progress.known_partitions();
         let met = [
             (
                 "plugin.page-limit",
@@ -288,8 +291,14 @@ impl Reader {
             (
                 "plugin.partition-limit",
                 "partitions in one run",
-                self.progress.known_partitions(),
+                partitions,
                 limits.partitions,
+            ),
+            (
+                "plugin.partition-limit",
+                "bytes of partitions in one run",
+                partition_bytes,
+                limits.partition_bytes,
             ),
             (
                 "plugin.change-limit",

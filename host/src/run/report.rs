@@ -132,6 +132,11 @@ pub(super) fn limit_uses(
         ("totalChanges", reading.changes, limits.total_changes),
         ("totalBytes", reading.bytes, limits.total_bytes),
         ("partitions", reading.partitions, limits.partitions),
+        (
+            "partitionBytes",
+            reading.partition_bytes,
+            limits.partition_bytes,
+        ),
         ("pages", reading.peaks.pages, limits.pages),
         ("logLines", count(log_lines), count(limits.log_lines)),
     ]

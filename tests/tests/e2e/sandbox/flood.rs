@@ -112,6 +112,21 @@ async fn endless_partitions_end_at_the_limit() {
     den.assert_nothing_of("run").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn large_partitions_end_at_their_limit_in_bytes() {
+    let den = Den::new().await;
+    let order = json!({ "crime": "partitions", "n": 60_000 });
+    let report = den.crime("run", order).await;
+    assert_eq!(report.state, RunState::Partial);
+    let expected = met(
+        "plugin.partition-limit",
+        "the plugin has more than 100000 bytes of partitions in one run",
+    );
+    assert_eq!(report.failures[0].fault, expected);
+    assert!(report.failures.len() <= 4, "{:?}", report.failures);
+    den.assert_nothing_of("run").await;
+}
+
 fn met(code: &str, message: &str) -> Fault {
     Fault {
         kind: FaultKind::Permanent,

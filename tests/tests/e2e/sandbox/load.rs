@@ -277,3 +277,12 @@ async fn what_a_plugin_says_of_itself_is_made_harmless() {
     assert_eq!(description.vendor, "Good\\u{a}Evil\\u{1b}[2J\\u{202e}");
     assert_eq!(description.summary.len(), 4096 + '…'.len_utf8());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn describe_has_no_credential() {
+    let plugin = Plugin::from_bytes(&engine(), describing("ready"), "the file")
+        .await
+        .unwrap();
+    let seen = &plugin.description().vendor;
+    assert!(seen.contains("error: \"denied\""), "{seen}");
+}

@@ -89,6 +89,7 @@ fn policy() -> LimitPolicy {
                 Overrides {
                     pages: Some(10),
                     partitions: Some(20),
+                    partition_bytes: Some(100_000),
                     requests: Some(5),
                     ..nothing()
                 },
@@ -221,11 +222,13 @@ impl Den {
     /// Something hostile, with a neighbour's run around it that must not notice.
     async fn beside<T>(&self, crime: impl Future<Output = T>) -> T {
         let order = json!({ "crime": "none", "target": self.server.url("/gate") });
+        let earlier = self.server.count("/gate");
+        self.server.gate(false);
         let neighbour = self.run("neighbour", &order);
         let crime = async {
-            self.server.wait_for("/gate", 1).await;
+            self.server.wait_for("/gate", earlier + 1).await;
             let outcome = crime.await;
-            self.server.open_gate();
+            self.server.gate(true);
             outcome
         };
         let (report, outcome) = tokio::join!(neighbour, crime);

@@ -80,9 +80,9 @@ impl Server {
         }
     }
 
-    /// Lets those that wait at `/gate` go on.
-    pub(super) fn open_gate(&self) {
-        self.shared.gate.send_replace(true);
+    /// Whether those that wait at `/gate` may go on.
+    pub(super) fn gate(&self, open: bool) {
+        self.shared.gate.send_replace(open);
     }
 }
 

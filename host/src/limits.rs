@@ -98,6 +98,8 @@ limits! {
     state_bytes: usize = 64 << 10;
     /// Partitions of one run.
     partitions: u64 = 1_000_000;
+    /// Bytes of one run's partitions: keys, titles, states. The host holds those that wait in memory.
+    partition_bytes: u64 = 256 << 20;
     /// Pages of one partition.
     pages: u64 = 1_000_000;
     /// Log lines of one run that are kept.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, bail};
 
@@ -15,19 +15,32 @@ const TARGET: &str = "wasm32-wasip2";
 /// Where it doesn't build.
 pub fn component() -> anyhow::Result<&'static Path> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    once(&BUILT, || plugin("entra-directory-sync", &[]))
+    once(&BUILT, || plugin("entra-directory-sync", ""))
 }
 
-/// The plugin that tries to break out, with these of its features.
+/// The hostile plugin of `fixtures/evil`.
 ///
 /// # Errors
 /// Where it doesn't build.
-pub fn evil(features: &str) -> anyhow::Result<PathBuf> {
-    // The next build with other features replaces it.
-    let built = plugin("evil", &["--features", features])?;
-    let own = built.with_file_name(format!("evil-{features}.wasm"));
-    std::fs::copy(built, &own)?;
-    Ok(own)
+pub fn evil() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    once(&BUILT, || evil_with(""))
+}
+
+/// The hostile plugin with one of its features.
+///
+/// # Errors
+/// Where it doesn't build.
+pub fn evil_with(feature: &str) -> anyhow::Result<PathBuf> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let built = plugin("evil", feature)?;
+    // Cargo puts a package's builds with other features in one and the same place.
+    let kept = built.with_file_name(format!("evil-with-{feature}.wasm"));
+    let fresh = kept.with_extension(std::process::id().to_string());
+    std::fs::copy(&built, &fresh)?;
+    std::fs::rename(&fresh, &kept)?;
+    Ok(kept)
 }
 
 /// The host's program, built for development or for release.
@@ -61,18 +74,22 @@ pub fn tested_host() -> anyhow::Result<&'static Path> {
 
 const HOST: &str = "connector-host";
 
-/// A plugin, built for release.
-fn plugin(package: &str, more: &[&str]) -> anyhow::Result<PathBuf> {
+/// A plugin's component, built for release with these features.
+fn plugin(package: &str, features: &str) -> anyhow::Result<PathBuf> {
     add_target()?;
-    let arguments = [
-        "--package",
-        package,
-        "--lib",
-        "--release",
-        "--target",
-        TARGET,
-    ];
-    build(&package.replace('-', "_"), &[&arguments[..], more].concat())
+    build(
+        &package.replace('-', "_"),
+        &[
+            "--package",
+            package,
+            "--lib",
+            "--release",
+            "--target",
+            TARGET,
+            "--features",
+            features,
+        ],
+    )
 }
 
 fn once(

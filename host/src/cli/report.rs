@@ -54,6 +54,10 @@ pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
         writeln!(out, "not read: {}", failure.partition)?;
         write_fault(out, &failure.fault)?;
     }
+    if report.failures_dropped > 0 {
+        let more = HumanCount(report.failures_dropped);
+        writeln!(out, "… and {more} more parts that were not read")?;
+    }
     let unavailable = &report.tally.unavailable;
     for group in unavailable.iter().take(NAMES) {
         let name = group.name.as_deref().unwrap_or("unnamed");

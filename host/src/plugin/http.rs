@@ -52,9 +52,9 @@ impl WasiHttpHooks for Hooks {
         false
     }
 
-    /// What is written and not sent is kept by the host: no more than this for each body.
+    /// What a request that is not sent yet keeps of its body, for each of two writes.
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        64 << 10
+        16 << 10
     }
 
     fn send_request(

@@ -108,8 +108,14 @@ impl Instance {
         pre: &ConnectorPre<State>,
         limits: Arc<Limits>,
     ) -> Result<Description, CallError> {
+        let budget = limits.describe_ms;
+        // Its start-up is a part of it.
+        let limits = Arc::new(Limits {
+            cpu_ms: limits.cpu_ms.min(budget),
+            wall_ms: limits.wall_ms.min(budget),
+            ..Limits::clone(&limits)
+        });
         let mut instance = Self::create(engine, pre, None, &engine.spare, limits).await?;
-        let budget = instance.limits.describe_ms;
         let description = call!(instance, budget, budget, call_describe())?;
         convert::description(description)
     }
@@ -133,23 +139,29 @@ impl Instance {
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().tick()));
         store.data_mut().meter.allow(limits.cpu_ms);
         let clock = store.data().meter.clock.clone();
-        let made = clock.during(pre.instantiate_async(&mut store));
-        match tokio::time::timeout(limits.wall(), made).await {
-            Ok(Ok(hooks)) => Ok(Self {
-                store,
-                hooks,
-                limits,
-                last: CallUse::default(),
-                #[cfg(feature = "observe")]
-                observer: engine.observer.clone(),
-                _place: place,
-            }),
-            Ok(Err(error)) => match explain(&store, &limits, limits.cpu_ms, &error) {
-                CallError::Trap(reason) => Err(CallError::NoInstance(reason)),
-                limit => Err(limit),
-            },
-            Err(_) => Err(CallError::Wall(limits.wall_ms)),
-        }
+        let made = clock.during(pre.instance_pre().instantiate_async(&mut store));
+        let instance = match tokio::time::timeout(limits.wall(), made).await {
+            Ok(Ok(instance)) => instance,
+            Ok(Err(error)) => {
+                return match explain(&store, &limits, limits.cpu_ms, &error) {
+                    CallError::Trap(reason) => Err(CallError::NoInstance(reason)),
+                    limit => Err(limit),
+                };
+            }
+            Err(_) => return Err(CallError::Wall(limits.wall_ms)),
+        };
+        // Only now are the types of its exports looked at.
+        let hooks = Connector::new(&mut store, &instance)
+            .map_err(|error| CallError::Misfit(harmless(&format!("{error:#}"), 500)))?;
+        Ok(Self {
+            store,
+            hooks,
+            limits,
+            last: CallUse::default(),
+            #[cfg(feature = "observe")]
+            observer: engine.observer.clone(),
+            _place: place,
+        })
     }
 
     fn refill(&mut self, cpu_ms: u64) {
@@ -253,7 +265,7 @@ impl Instance {
             call_discover(&request.0, &query)
         )?;
         match outcome {
-            Ok(candidates) => convert::candidates(candidates),
+            Ok(candidates) => convert::candidates(candidates, self.limits.state_bytes),
             Err(fault) => Err(CallError::Fault(convert::fault(fault))),
         }
     }

@@ -11,7 +11,7 @@ use super::bindings::ConnectorPre;
 use super::engine::Engine;
 use super::instance::Instance;
 use super::state::{Session, State};
-use super::{CONTRACT_VERSION, CallError, HOOKS, PluginError};
+use super::{CONTRACT_VERSION, CallError, HOOKS, PluginError, harmless};
 use crate::contract::Description;
 use crate::limits::Limits;
 
@@ -94,9 +94,15 @@ impl Plugin {
         let unnamed = engine.limits().of_any();
         let description = Instance::describe(engine, &pre, Arc::new(unnamed))
             .await
-            .map_err(|error| PluginError::Description {
-                what: what.clone(),
-                source: Box::new(error),
+            .map_err(|error| match error {
+                CallError::Misfit(reason) => PluginError::DoesNotFit {
+                    what: what.clone(),
+                    reason,
+                },
+                error => PluginError::Description {
+                    what: what.clone(),
+                    source: Box::new(error),
+                },
             })?;
         Ok(Self {
             engine: engine.clone(),
@@ -162,12 +168,18 @@ impl Plugin {
 
 /// Why a file could not be compiled. The engine has no type for what doesn't fit its pool.
 fn not_compiled(what: &str, error: &wasmtime::Error) -> PluginError {
-    let (what, reason) = (what.to_owned(), format!("{error:#}"));
+    let (what, reason) = (what.to_owned(), one_line(&format!("{error:#}")));
     if reason.contains("does not fit in pooling allocator") {
         PluginError::BeyondLimits { what, reason }
     } else {
         PluginError::NotAComponent { what, reason }
     }
+}
+
+/// A compiler's message, which may quote the file over many lines.
+fn one_line(message: &str) -> String {
+    let words: Vec<&str> = message.split_whitespace().collect();
+    harmless(&words.join(" "), 500)
 }
 
 /// The version of the contract that a component speaks, and what it imports.

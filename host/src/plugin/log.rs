@@ -87,13 +87,20 @@ impl RunLog {
 /// Text that may be logged or shown: at most `max_bytes` long, control characters made visible, so
 /// that no line can pass for two and no terminal obeys it.
 pub(crate) fn harmless(text: &str, max_bytes: usize) -> String {
-    let (head, cut) = head(text, max_bytes);
+    let (head, mut cut) = head(text, max_bytes);
     let mut out = String::with_capacity(head.len());
     for c in head.chars() {
+        let end = out.len();
         if c.is_control() || is_format_control(c) {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);
+        }
+        // Made visible, a character may be ten times as long.
+        if out.len() > max_bytes {
+            out.truncate(end);
+            cut = true;
+            break;
         }
     }
     if cut {
@@ -120,9 +127,11 @@ fn head(text: &str, max_bytes: usize) -> (&str, bool) {
     (head, !tail.is_empty())
 }
 
-/// Characters that reorder or hide the text around them.
-pub(crate) fn is_format_control(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+/// Characters that reorder, hide or break the text around them, or are themselves not to be seen.
+pub(super) fn is_format_control(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -145,6 +154,18 @@ mod tests {
     #[test]
     fn a_long_message_is_cut_between_characters() {
         assert_eq!(harmless("aé", 2), "a…");
+    }
+
+    #[test]
+    fn a_message_is_no_longer_for_being_made_visible() {
+        assert_eq!(harmless("\u{1b}\u{1b}\u{1b}", 13), "\\u{1b}\\u{1b}…");
+    }
+
+    #[test]
+    fn what_reorders_or_hides_text_is_made_visible() {
+        for c in ['\u{202e}', '\u{61c}', '\u{2060}', '\u{e0041}', '\u{ad}'] {
+            assert!(harmless(&c.to_string(), 100).starts_with("\\u{"), "{c:?}");
+        }
     }
 
     #[test]

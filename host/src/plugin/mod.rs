@@ -156,6 +156,9 @@ pub enum CallError {
     /// No instance could be made.
     #[error("no instance of the plugin could be made: {0}")]
     NoInstance(String),
+    /// Its hooks have other types than the contract's; found when it is loaded.
+    #[error("the plugin's hooks don't fit the contract: {0}")]
+    Misfit(String),
 }
 
 impl CallError {
@@ -185,7 +188,7 @@ impl CallError {
                 "plugin.trap",
                 "Report it to the plugin's author, with the log of this run.",
             ),
-            Self::BadValue { .. } => (
+            Self::BadValue { .. } | Self::Misfit(_) => (
                 FaultKind::Protocol,
                 "plugin.bad-value",
                 "Report it to the plugin's author.",

@@ -73,11 +73,10 @@ impl State {
     /// Called when the epoch passes the deadline: at most once a tick, and only while the guest computes.
     pub(super) fn tick(&mut self) -> UpdateDeadline {
         if self.meter.clock.used() <= self.meter.cpu_limit {
-            UpdateDeadline::Yield(1)
-        } else {
-            self.meter.cpu_spent = true;
-            UpdateDeadline::Interrupt
+            return UpdateDeadline::Yield(1);
         }
+        self.meter.cpu_spent = true;
+        UpdateDeadline::Interrupt
     }
 }
 

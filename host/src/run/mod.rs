@@ -31,7 +31,7 @@ pub use report::{
 };
 
 use patience::{Next, Tries};
-use read::{ReadEnd, Reader};
+use read::{Failures, ReadEnd, Reader};
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -181,7 +181,7 @@ pub async fn run(
         run: begun.run,
         cursor: begun.cursor,
         note: None,
-        failures: Vec::new(),
+        failures: Failures::default(),
     };
     let limit = job.plugin.limits().run_ms;
     let deadline = Duration::from_millis(limit);
@@ -203,7 +203,7 @@ struct Running<'a> {
     run: Run,
     cursor: Option<Cursor>,
     note: Option<String>,
-    failures: Vec<Failure>,
+    failures: Failures,
 }
 
 /// How reading ended.
@@ -329,7 +329,11 @@ impl Running<'_> {
         let (state, fault, removals) = match end {
             End::Failed(fault) => (RunState::Failed, Some(fault), None),
             End::Read if self.nothing_was_read() => {
-                let fault = self.failures.first().map(|failure| failure.fault.clone());
+                let fault = self
+                    .failures
+                    .kept
+                    .first()
+                    .map(|failure| failure.fault.clone());
                 (RunState::Failed, fault, None)
             }
             End::Read => {
@@ -338,7 +342,7 @@ impl Running<'_> {
                     && guard::holds(&self.job.guard, &assessment.removals);
                 if held {
                     (RunState::Held, None, Some(assessment.removals))
-                } else if self.failures.is_empty() && assessment.unavailable == 0 {
+                } else if self.failures.kept.is_empty() && assessment.unavailable == 0 {
                     (RunState::Processed, None, None)
                 } else {
                     (RunState::Partial, None, None)
@@ -355,10 +359,11 @@ impl Running<'_> {
                     // A group that can't be read must not keep the others from going on; a part of
                     // the work that was given up must be read again.
                     promote_cursor: matches!(state, RunState::Processed | RunState::Partial)
-                        && self.failures.is_empty(),
+                        && self.failures.kept.is_empty(),
                     report: serde_json::json!({
                         "fault": fault,
-                        "failures": self.failures,
+                        "failures": self.failures.kept,
+                        "failuresDropped": self.failures.dropped,
                         "network": self.session.gateway.usage(),
                     }),
                 },
@@ -374,7 +379,7 @@ impl Running<'_> {
 
     /// Whether partitions were given up and no page was stored.
     fn nothing_was_read(&self) -> bool {
-        !self.failures.is_empty() && self.progress.read().pages == 0
+        !self.failures.kept.is_empty() && self.progress.read().pages == 0
     }
 
     fn report(&self, ended: Ended, resumed: bool, started: Instant) -> Report {
@@ -384,7 +389,7 @@ impl Running<'_> {
         Report {
             connector: self.job.connector.clone(),
             plugin: self.job.plugin.description().id(),
-            plugin_at_fault: report::plugin_at_fault(ended.fault.as_ref(), &self.failures),
+            plugin_at_fault: report::plugin_at_fault(ended.fault.as_ref(), &self.failures.kept),
             state: ended.state,
             mode: self.run.mode,
             reason: self.run.reason.clone(),
@@ -393,7 +398,8 @@ impl Running<'_> {
             fault: ended.fault,
             problems: Vec::new(),
             tally: ended.tally,
-            failures: self.failures.clone(),
+            failures: self.failures.kept.clone(),
+            failures_dropped: self.failures.dropped,
             removals: ended.removals,
             retries: reading.rereads + network.failed + network.throttled,
             peak_instance_memory: reading.peaks.call.memory,
@@ -444,6 +450,7 @@ fn not_begun(job: &Job, error: ConnectError, started: Instant) -> Report {
         problems,
         tally: Tally::default(),
         failures: Vec::new(),
+        failures_dropped: 0,
         removals: None,
         network: Usage::default(),
         retries: 0,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::contract::Expectation;
-use crate::directory::Change;
+use crate::directory::{Change, Partition};
 use crate::plugin::CallUse;
 
 /// Counts of a run in progress. Written by the run, read by anyone at any time.
@@ -14,6 +14,7 @@ pub struct Progress {
     groups: AtomicU64,
     members: AtomicU64,
     partitions: AtomicU64,
+    partition_bytes: AtomicU64,
     ended: AtomicU64,
     pages: AtomicU64,
     rereads: AtomicU64,
@@ -43,6 +44,8 @@ pub struct Reading {
     pub members: u64,
     /// Partitions known so far.
     pub partitions: u64,
+    /// Bytes of these partitions.
+    pub partition_bytes: u64,
     /// Partitions that have ended.
     pub ended: u64,
     /// Pages stored.
@@ -69,6 +72,7 @@ impl Progress {
             groups: get(&self.groups),
             members: get(&self.members),
             partitions: get(&self.partitions),
+            partition_bytes: get(&self.partition_bytes),
             ended: get(&self.ended),
             pages: get(&self.pages),
             rereads: get(&self.rereads),
@@ -102,12 +106,20 @@ impl Progress {
         self.members.fetch_add(members, Ordering::Relaxed);
     }
 
-    pub(super) fn partitions(&self, more: usize) {
-        self.partitions.fetch_add(more as u64, Ordering::Relaxed);
+    /// A partition came to light.
+    pub(super) fn partition(&self, partition: &Partition) {
+        let bytes = partition.key.len() + partition.title.len() + partition.state.len();
+        self.partitions.fetch_add(1, Ordering::Relaxed);
+        self.partition_bytes
+            .fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn known_partitions(&self) -> u64 {
-        self.partitions.load(Ordering::Relaxed)
+    /// Partitions known so far, and their bytes.
+    pub(super) fn known_partitions(&self) -> (u64, u64) {
+        (
+            self.partitions.load(Ordering::Relaxed),
+            self.partition_bytes.load(Ordering::Relaxed),
+        )
     }
 
     pub(super) fn partition_ended(&self) {

@@ -30,11 +30,32 @@ pub(super) struct Reader {
 /// How reading ended.
 pub(super) enum ReadEnd {
     /// Every partition of every stage ended; or some of a stage were given up, and later stages were not begun.
-    Done { failures: Vec<Failure> },
+    Done { failures: Failures },
     /// The run must begin anew as a snapshot.
     Snapshot(Fault),
     /// The run can't go on.
     Stop(Fault),
+}
+
+/// Partitions that were given up: the first ones, and a count of the others. A plugin decides how many
+/// there are and what each says.
+#[derive(Default)]
+pub(super) struct Failures {
+    pub(super) kept: Vec<Failure>,
+    pub(super) dropped: u64,
+}
+
+/// How many failures a report tells.
+const MOST_FAILURES: usize = 100;
+
+impl Failures {
+    fn push(&mut self, failure: Failure) {
+        if self.kept.len() < MOST_FAILURES {
+            self.kept.push(failure);
+        } else {
+            self.dropped += 1;
+        }
+    }
 }
 
 /// How one partition ended.
@@ -74,11 +95,13 @@ pub(super) async fn read_all(
     reader: Arc<Reader>,
     open: Vec<OpenPartition>,
 ) -> Result<ReadEnd, DirectoryError> {
-    reader.progress.partitions(open.len());
     let mut waiting = Waiting::default();
-    open.into_iter().for_each(|open| waiting.push(open));
+    for open in open {
+        reader.progress.partition(&open.partition);
+        waiting.push(open);
+    }
     let in_flight = reader.plugin.limits().in_flight.max(1);
-    let mut failures = Vec::new();
+    let mut failures = Failures::default();
     while let Some(stage) = waiting.lowest_stage() {
         let (found, mut news) = mpsc::unbounded_channel::<Vec<Partition>>();
         let mut tasks = JoinSet::new();
@@ -118,7 +141,7 @@ pub(super) async fn read_all(
                 }
             }
         }
-        if !failures.is_empty() {
+        if !failures.kept.is_empty() {
             break;
         }
     }
@@ -141,8 +164,8 @@ fn broken(error: &tokio::task::JoinError) -> Failure {
 
 impl Reader {
     fn enqueue(&self, partitions: Vec<Partition>, waiting: &mut Waiting) {
-        self.progress.partitions(partitions.len());
         for partition in partitions {
+            self.progress.partition(&partition);
             waiting.push(OpenPartition {
                 partition,
                 checkpoint: None,
@@ -257,6 +280,7 @@ impl Reader {
         self.progress.partition_pages(pages);
         let limits = self.plugin.limits();
         let (changes, bytes) = self.progress.emitted();
+        let (partitions, partition_bytes) = self.progress.known_partitions();
         let met = [
             (
                 "plugin.page-limit",
@@ -267,8 +291,14 @@ impl Reader {
             (
                 "plugin.partition-limit",
                 "partitions in one run",
-                self.progress.known_partitions(),
+                partitions,
                 limits.partitions,
+            ),
+            (
+                "plugin.partition-limit",
+                "bytes of partitions in one run",
+                partition_bytes,
+                limits.partition_bytes,
             ),
             (
                 "plugin.change-limit",

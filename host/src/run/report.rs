@@ -44,6 +44,8 @@ pub struct Report {
     /// Parts of the work that were given up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,
+    /// Parts of the work that were given up, beyond those told.
+    pub failures_dropped: u64,
     /// In a held run: what it would remove.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub removals: Option<Removals>,
@@ -145,6 +147,11 @@ pub(super) fn limit_uses(
         ("totalChanges", reading.changes, limits.total_changes),
         ("totalBytes", reading.bytes, limits.total_bytes),
         ("partitions", reading.partitions, limits.partitions),
+        (
+            "partitionBytes",
+            reading.partition_bytes,
+            limits.partition_bytes,
+        ),
         ("pages", reading.peaks.pages, limits.pages),
         ("logLines", count(log_lines), count(limits.log_lines)),
     ]

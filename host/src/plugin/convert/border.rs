@@ -1,10 +1,8 @@
 //! A run's data: openings and pages, held against the limits.
 
-use serde::de::IgnoredAny;
-
 use super::super::CallError;
 use super::super::log::one_line;
-use super::{LABEL_BYTES, bad, id, label, text, wit};
+use super::{LABEL_BYTES, bad, id, json, label, text, wit};
 use crate::contract::{Expectation, Opening};
 use crate::directory::{
     Change, CursorPart, Member, MemberKind, Object, PageCommit, Partition, Removal, Stream,
@@ -95,11 +93,12 @@ impl Border<'_> {
                     ));
                 }
                 self.bounded("partitions.state", &p.state)?;
-                total.bytes(p.key.len() + p.state.len())?;
+                let title = label(&p.title);
+                total.bytes(p.key.len() + title.len() + p.state.len())?;
                 Ok(Partition {
                     key: id("partitions.key", p.key)?,
                     stage: p.stage,
-                    title: label(&p.title),
+                    title,
                     state: p.state,
                 })
             })
@@ -128,19 +127,19 @@ impl Border<'_> {
             wit::Change::User(object) => Change::User(self.object("user", object, total)?),
             wit::Change::Group(object) => Change::Group(self.object("group", object, total)?),
             wit::Change::UserRemoved(removed) => Change::UserRemoved {
-                id: id("user-removed.id", removed.id)?,
+                id: total.id("user-removed.id", removed.id)?,
                 removal: match removed.removal {
                     wit::Removal::Soft => Removal::Soft,
                     wit::Removal::Hard => Removal::Hard,
                 },
             },
             wit::Change::GroupRemoved(group) => Change::GroupRemoved {
-                id: id("group-removed", group)?,
+                id: total.id("group-removed", group)?,
             },
             wit::Change::MembersAdded(joined) => {
                 total.members(joined.members.iter().map(|m| m.id.len()))?;
                 Change::MembersAdded {
-                    group: id("members-added.group", joined.group)?,
+                    group: total.id("members-added.group", joined.group)?,
                     members: joined
                         .members
                         .into_iter()
@@ -156,7 +155,7 @@ impl Border<'_> {
             wit::Change::MembersRemoved(left) => {
                 total.members(left.members.iter().map(String::len))?;
                 Change::MembersRemoved {
-                    group: id("members-removed.group", left.group)?,
+                    group: total.id("members-removed.group", left.group)?,
                     members: left
                         .members
                         .into_iter()
@@ -165,12 +164,16 @@ impl Border<'_> {
                 }
             }
             wit::Change::MembersComplete(group) => Change::MembersComplete {
-                group: id("members-complete", group)?,
+                group: total.id("members-complete", group)?,
             },
-            wit::Change::MembersUnavailable(unavailable) => Change::MembersUnavailable {
-                group: id("members-unavailable.group", unavailable.group)?,
-                reason: text(&unavailable.reason),
-            },
+            wit::Change::MembersUnavailable(unavailable) => {
+                let reason = text(&unavailable.reason);
+                total.bytes(reason.len())?;
+                Change::MembersUnavailable {
+                    group: total.id("members-unavailable.group", unavailable.group)?,
+                    reason,
+                }
+            }
             wit::Change::StreamComplete(stream) => Change::StreamComplete(match stream {
                 wit::Stream::Users => Stream::Users,
                 wit::Stream::Groups => Stream::Groups,
@@ -209,37 +212,8 @@ impl Border<'_> {
         if !document.trim_start().starts_with('{') {
             return Err(bad(field, "no JSON object"));
         }
-        // Whoever reads it later must be able to: most parsers give up at some depth.
-        if depth(document) > MOST_LEVELS {
-            return Err(bad(field, format!("more than {MOST_LEVELS} levels deep")));
-        }
-        serde_json::from_str::<IgnoredAny>(document)
-            .map(drop)
-            .map_err(|error| bad(field, format!("no JSON: {error}")))
+        json(&field, document)
     }
-}
-
-/// How deep documents may be nested.
-const MOST_LEVELS: usize = 64;
-
-/// How deep a JSON text is nested; of no meaning where it is none.
-fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }
 
 /// What a page emitted.
@@ -249,7 +223,7 @@ pub struct Emitted {
     pub changes: usize,
     /// Members in them.
     pub members: usize,
-    /// Bytes of identifiers, names, documents and states.
+    /// Bytes of identifiers, names, documents, reasons and states.
     pub bytes: usize,
 }
 
@@ -276,6 +250,12 @@ impl<'a> Total<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// Checks an identifier and counts it.
+    fn id(&mut self, field: &str, text: String) -> Result<String, CallError> {
+        self.bytes(text.len())?;
+        id(field, text)
     }
 
     /// Counts members by the lengths of their identifiers.
@@ -317,13 +297,6 @@ mod tests {
         assert!(border.document("user", "[1]").is_err());
         assert!(border.document("user", r#"{"a":1"#).is_err());
         assert!(border.document("user", r#"{"a":12345}"#).is_err());
-    }
-
-    #[test]
-    fn depth_is_counted_outside_of_strings() {
-        assert_eq!(depth(r#"{"a":[{"b":1},{}]}"#), 3);
-        assert_eq!(depth(r#"{"a":"[[[[\"[["}"#), 1);
-        assert_eq!(depth("1"), 0);
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod border;
 mod description;
 mod outward;
 
+use serde::de::IgnoredAny;
+
 use super::bindings::connector::plugin::contract as wit;
 use super::log::{is_format_control, one_line};
 use super::{CallError, harmless};
@@ -25,10 +27,10 @@ const ID_BYTES: usize = 256;
 const LABEL_BYTES: usize = 1024;
 /// Longest text for people, in bytes; longer ones are cut.
 const TEXT_BYTES: usize = 4096;
-/// Longest word for where a list of candidates goes on, in bytes.
-const PAGE_BYTES: usize = 64 << 10;
 /// Areas of the codes of faults that the host finds.
 const HOST_AREAS: [&str; 4] = ["plugin", "run", "host", "egress"];
+/// Deepest nesting of a JSON document: less than any reader of it, the export for one, can bear.
+const JSON_DEPTH: usize = 64;
 /// Most entries of a list in a description.
 const LIST_ENTRIES: usize = 1000;
 
@@ -62,6 +64,30 @@ fn few<T>(field: &str, list: &[T]) -> Result<(), CallError> {
     Ok(())
 }
 
+/// Checks that a text is JSON, and no deeper than its readers can bear.
+fn json(field: &str, text: &str) -> Result<(), CallError> {
+    serde_json::from_str::<IgnoredAny>(text)
+        .map_err(|error| bad(field, format!("no JSON: {error}")))?;
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if std::mem::take(&mut escaped) => {}
+            b'\\' => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > JSON_DEPTH {
+            return Err(bad(
+                field,
+                format!("nested deeper than {JSON_DEPTH} levels"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// An identifier: not empty, bounded, nothing that could be taken for something else when shown.
 fn id(field: &str, id: String) -> Result<String, CallError> {
     if id.is_empty() || id.len() > ID_BYTES {
@@ -73,11 +99,8 @@ fn id(field: &str, id: String) -> Result<String, CallError> {
             ),
         ));
     }
-    if id.bytes().all(|b| b.is_ascii_graphic())
-        || id
-            .chars()
-            .all(|c| !c.is_control() && !c.is_whitespace() && !is_format_control(c))
-    {
+    let shown = |c: char| !c.is_control() && !c.is_whitespace() && !is_format_control(c);
+    if id.bytes().all(|b| b.is_ascii_graphic()) || id.chars().all(shown) {
         Ok(id)
     } else {
         Err(bad(
@@ -91,7 +114,9 @@ pub(super) fn connection(c: wit::Connection) -> Result<Connection, CallError> {
     few("origins", &c.origins)?;
     let authentication = match c.authentication {
         wit::Authentication::None => Authentication::None,
-        wit::Authentication::Bearer(setting) => Authentication::Bearer { setting },
+        wit::Authentication::Bearer(setting) => Authentication::Bearer {
+            setting: id("bearer", setting)?,
+        },
         wit::Authentication::ClientCredentials(c) => {
             few("audience", &c.audience)?;
             Authentication::ClientCredentials(ClientCredentials {
@@ -99,9 +124,11 @@ pub(super) fn connection(c: wit::Connection) -> Result<Connection, CallError> {
                 scope: c.scope,
                 client_id: c.client_id,
                 proof: match c.proof {
-                    wit::Proof::ClientSecret(setting) => Proof::ClientSecret(setting),
-                    wit::Proof::Certificate(setting) => Proof::Certificate(setting),
-                    wit::Proof::FederatedToken(setting) => Proof::FederatedToken(setting),
+                    wit::Proof::ClientSecret(setting) => Proof::ClientSecret(id("proof", setting)?),
+                    wit::Proof::Certificate(setting) => Proof::Certificate(id("proof", setting)?),
+                    wit::Proof::FederatedToken(setting) => {
+                        Proof::FederatedToken(id("proof", setting)?)
+                    }
                 },
                 audience: c.audience,
             })
@@ -154,8 +181,16 @@ pub(super) fn check_lines(lines: Vec<wit::CheckLine>) -> Vec<CheckLine> {
         .collect()
 }
 
-pub(super) fn candidates(c: wit::Candidates) -> Result<Candidates, CallError> {
+pub(super) fn candidates(c: wit::Candidates, longest_next: usize) -> Result<Candidates, CallError> {
     few("groups", &c.groups)?;
+    if let Some(next) = &c.next
+        && next.len() > longest_next
+    {
+        return Err(bad(
+            "next",
+            format!("{} bytes, at most {longest_next}", next.len()),
+        ));
+    }
     Ok(Candidates {
         groups: c
             .groups
@@ -168,19 +203,8 @@ pub(super) fn candidates(c: wit::Candidates) -> Result<Candidates, CallError> {
                 })
             })
             .collect::<Result<_, CallError>>()?,
-        next: c.next.map(|next| page("next", next)).transpose()?,
+        next: c.next,
     })
-}
-
-/// Where a list goes on; opaque, but bounded.
-fn page(field: &str, next: String) -> Result<String, CallError> {
-    if next.len() > PAGE_BYTES {
-        return Err(bad(
-            field,
-            format!("{} bytes, at most {PAGE_BYTES}", next.len()),
-        ));
-    }
-    Ok(next)
 }
 
 /// A fault's code. Those of the host's own are not for a plugin to give.
@@ -216,6 +240,27 @@ pub(super) fn fault(f: wit::Fault) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_no_deeper_than_its_readers_can_bear() {
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert_eq!(json("a", &nested(JSON_DEPTH)), Ok(()));
+        assert!(json("a", &nested(JSON_DEPTH + 1)).is_err());
+        // Brackets of a text, and ones behind one another, are no levels.
+        assert_eq!(
+            json("a", &format!(r#"["\\\"{}"]"#, "[".repeat(100))),
+            Ok(())
+        );
+        assert_eq!(json("a", &format!("[{}1]", "[[]],".repeat(100))), Ok(()));
+        assert!(json("a", &format!(r#"["\\",{}]"#, nested(JSON_DEPTH))).is_err());
+    }
+
+    #[test]
+    fn an_identifier_that_shows_as_another_is_refused() {
+        assert!(id("user", "Jörg".into()).is_ok());
+        assert!(id("user", "resu\u{202e}nimda".into()).is_err());
+        assert!(id("user", "us\u{200b}er".into()).is_err());
+    }
 
     #[test]
     fn an_identifier_with_a_line_break_is_refused_by_field() {

@@ -1,6 +1,8 @@
-//! A server that means no good. It speaks as much HTTP as that takes.
+//! A source that is as odd as a test needs it: a few routes over bare TCP, so that it can break every
+//! rule of HTTP, and a count of who called.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,137 +10,258 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
-/// A server on a port of its own; it ends with its runtime.
+/// A server of one test. Ends with it.
 pub(super) struct Server {
-    pub(super) origin: String,
-    heads: Arc<Mutex<Vec<String>>>,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+struct Shared {
+    /// Head lines of the requests that came, without headers.
+    seen: Mutex<Vec<String>>,
+    arrived: watch::Sender<usize>,
+    gate: watch::Sender<bool>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
 }
 
 impl Server {
     pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
-        let heads = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&heads);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&seen)));
-            }
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            seen: Mutex::default(),
+            arrived: watch::Sender::new(0),
+            gate: watch::Sender::new(false),
         });
-        Self { origin, heads }
-    }
-
-    /// The authority part of its origin.
-    pub(super) fn authority(&self) -> &str {
-        self.origin.trim_start_matches("http://")
-    }
-
-    /// The heads of all requests that came.
-    pub(super) fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
-    }
-}
-
-/// Answers one request in the way that its path names, and closes.
-async fn serve(mut stream: TcpStream, heads: Arc<Mutex<Vec<String>>>) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) => return,
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Self {
+            address,
+            shared,
+            accepting,
         }
     }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    heads.lock().unwrap().push(head.clone());
-    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    // Whoever is hung up on is not the server's concern.
-    let _ = answer(&mut stream, &path, &head).await;
+
+    pub(super) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub(super) fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        self.origin() + path
+    }
+
+    /// The first lines of all requests so far.
+    pub(super) fn seen(&self) -> Vec<String> {
+        self.shared.seen.lock().unwrap().clone()
+    }
+
+    /// How many requests came for this path.
+    pub(super) fn count(&self, path: &str) -> usize {
+        let seen = self.seen();
+        seen.iter().filter(|line| line.contains(path)).count()
+    }
+
+    /// Waits until so many requests have come for this path.
+    pub(super) async fn wait_for(&self, path: &str, count: usize) {
+        let mut arrived = self.shared.arrived.subscribe();
+        while self.count(path) < count {
+            arrived.changed().await.unwrap();
+        }
+    }
+
+    /// Whether those that wait at `/gate` may go on.
+    pub(super) fn gate(&self, open: bool) {
+        self.shared.gate.send_replace(open);
+    }
 }
 
-async fn answer(stream: &mut TcpStream, path: &str, head: &str) -> std::io::Result<()> {
-    let (what, detail) = path
-        .trim_start_matches('/')
-        .split_once('/')
-        .unwrap_or((path.trim_start_matches('/'), ""));
-    match what {
-        "echo" => {
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = tokio::task::JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            // A guest that goes away is no mistake of the server's.
+            let _ = serve(stream, &shared).await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+    let mut buffer = Vec::new();
+    loop {
+        let Some(head) = read_head(&mut stream, &mut buffer).await? else {
+            return Ok(());
+        };
+        let line = head.lines().next().unwrap_or_default().to_owned();
+        let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+        shared.seen.lock().unwrap().push(line);
+        shared.arrived.send_modify(|count| *count += 1);
+        answer(&mut stream, shared, &path, &head).await?;
+    }
+}
+
+/// Reads the head of a request and drops its body.
+async fn read_head(
+    stream: &mut TcpStream,
+    buffer: &mut Vec<u8>,
+) -> std::io::Result<Option<String>> {
+    let end = loop {
+        if let Some(at) = buffer.windows(4).position(|part| part == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if stream.read_buf(buffer).await? == 0 {
+            return Ok(None);
+        }
+    };
+    let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
+    let length = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map_or(0, |(_, value)| value.trim().parse::<usize>().unwrap());
+    while buffer.len() < end + length {
+        if stream.read_buf(buffer).await? == 0 {
+            return Ok(None);
+        }
+    }
+    buffer.drain(..end + length);
+    Ok(Some(head))
+}
+
+async fn answer(
+    stream: &mut TcpStream,
+    shared: &Shared,
+    path: &str,
+    head: &str,
+) -> std::io::Result<()> {
+    match path.split('?').next().unwrap_or_default() {
+        "/gate" => {
+            let _ = shared.gate.subscribe().wait_for(|open| *open).await;
+            whole(stream, "", "through").await
+        }
+        "/never" => std::future::pending().await,
+        "/slow" => {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            whole(stream, "", "slow").await
+        }
+        "/echo" => whole(stream, "", head).await,
+        "/echo-in-headers" => {
             let credential = head
                 .lines()
                 .find_map(|line| line.strip_prefix("authorization: "))
-                .unwrap_or_default();
-            let begin = format!(
-                "HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\nx-echo: {credential}\r\nx-escaped: {}\r\n\r\n",
-                credential.replace(' ', "%20")
+                .unwrap_or("none");
+            let headers = format!(
+                "x-echo: {credential}\r\nlocation: https://directory.contoso.example/?{credential}\r\n\
+                 set-cookie: token={credential}\r\nwww-authenticate: {credential}\r\n"
             );
-            stream.write_all(begin.as_bytes()).await?;
-            // In pieces, so that the credential is spread over them.
-            for piece in head.as_bytes().chunks(7) {
-                stream
-                    .write_all(format!("{:x}\r\n", piece.len()).as_bytes())
-                    .await?;
-                stream.write_all(piece).await?;
-                stream.write_all(b"\r\n").await?;
-                stream.flush().await?;
+            whole(stream, &headers, "see the headers").await
+        }
+        "/echo-in-pieces" => {
+            chunked(stream, "").await?;
+            for piece in head.as_bytes().chunks(3) {
+                chunk(stream, piece).await?;
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
             stream.write_all(b"0\r\n\r\n").await
         }
-        "redirect" => {
-            let text = format!(
-                "HTTP/1.1 302 Found\r\nconnection: close\r\ncontent-length: 0\r\nlocation: http://{detail}/\r\n\r\n"
-            );
-            stream.write_all(text.as_bytes()).await
+        "/echo-compressed" => {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(head.as_bytes())?;
+            chunked(stream, "content-encoding: gzip\r\n").await?;
+            chunk(stream, &encoder.finish()?).await?;
+            stream.write_all(b"0\r\n\r\n").await
         }
-        "never" => std::future::pending().await,
-        "dribble" => {
+        "/echo-deflated" => whole(stream, "content-encoding: deflate\r\n", head).await,
+        "/large-declared" => {
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n";
+            stream.write_all(head.as_bytes()).await?;
+            pour(stream).await
+        }
+        "/large" => {
             stream
-                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+                .write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
                 .await?;
+            pour(stream).await
+        }
+        "/bomb" => bomb(stream).await,
+        "/loris" => {
+            chunked(stream, "").await?;
             loop {
-                stream.write_all(b"x").await?;
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                chunk(stream, b"x").await?;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-        "endless" => {
-            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
-            loop {
-                stream.write_all(&[b'x'; 64 << 10]).await?;
-            }
+        "/stuck" => {
+            chunked(stream, "").await?;
+            chunk(stream, b"the beginning").await?;
+            std::future::pending().await
         }
-        "headers" => {
-            let text = format!(
-                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\nx-large: {}\r\n\r\n",
-                "x".repeat(100 << 10)
-            );
-            stream.write_all(text.as_bytes()).await
+        "/redirect" => {
+            let target = path.split_once("?to=").map_or("", |(_, target)| target);
+            let answer =
+                format!("HTTP/1.1 302 Found\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await
         }
-        "bomb" => {
-            let mut zip = GzEncoder::new(Vec::new(), Compression::best());
-            for _ in 0..64 {
-                zip.write_all(&vec![0; 1 << 20])?;
-            }
-            zipped(stream, &zip.finish()?).await
+        "/many-headers" => {
+            let headers: String = (0..90)
+                .map(|n| format!("x-{n}: {}\r\n", "y".repeat(3_000)))
+                .collect();
+            whole(stream, &headers, "").await
         }
-        "zipped" => {
-            let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
-            zip.write_all(head.as_bytes())?;
-            zipped(stream, &zip.finish()?).await
-        }
-        _ => {
-            stream
-                .write_all(
-                    b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello",
-                )
-                .await
-        }
+        _ => whole(stream, &format!("x-path: {path}\r\n"), "good").await,
     }
 }
 
-async fn zipped(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
-    let text = format!(
-        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
-        bytes.len()
-    );
-    stream.write_all(text.as_bytes()).await?;
-    stream.write_all(bytes).await
+async fn whole(stream: &mut TcpStream, headers: &str, body: &str) -> std::io::Result<()> {
+    let length = body.len();
+    let answer = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {length}\r\n\r\n{body}");
+    stream.write_all(answer.as_bytes()).await
+}
+
+async fn chunked(stream: &mut TcpStream, headers: &str) -> std::io::Result<()> {
+    let head = format!("HTTP/1.1 200 OK\r\n{headers}transfer-encoding: chunked\r\n\r\n");
+    stream.write_all(head.as_bytes()).await
+}
+
+async fn chunk(stream: &mut TcpStream, data: &[u8]) -> std::io::Result<()> {
+    let mut piece = format!("{:x}\r\n", data.len()).into_bytes();
+    piece.extend_from_slice(data);
+    piece.extend_from_slice(b"\r\n");
+    stream.write_all(&piece).await
+}
+
+/// Writes a gigabyte, or as much of it as is taken.
+async fn pour(stream: &mut TcpStream) -> std::io::Result<()> {
+    let piece = vec![b'x'; 1 << 20];
+    for _ in 0..1024 {
+        stream.write_all(&piece).await?;
+    }
+    Ok(())
+}
+
+/// A gigabyte of zeros in a megabyte of gzip, compressed no further than it is taken.
+async fn bomb(stream: &mut TcpStream) -> std::io::Result<()> {
+    let zeros = vec![0; 1 << 20];
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    chunked(stream, "content-encoding: gzip\r\n").await?;
+    for _ in 0..1024 {
+        encoder.write_all(&zeros)?;
+        encoder.flush()?;
+        let piece = std::mem::take(encoder.get_mut());
+        chunk(stream, &piece).await?;
+    }
+    chunk(stream, &encoder.finish()?).await?;
+    stream.write_all(b"0\r\n\r\n").await
 }

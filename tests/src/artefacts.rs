@@ -15,17 +15,16 @@ const TARGET: &str = "wasm32-wasip2";
 /// Where it doesn't build.
 pub fn component() -> anyhow::Result<&'static Path> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    once(&BUILT, || {
-        add_target()?;
-        build(&[
-            "--package",
-            "entra-directory-sync",
-            "--lib",
-            "--release",
-            "--target",
-            TARGET,
-        ])
-    })
+    plugin_component(&BUILT, "entra-directory-sync")
+}
+
+/// The SCIM plugin of `fixtures/scim`, built in the same way.
+///
+/// # Errors
+/// Where it doesn't build.
+pub fn scim() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    plugin_component(&BUILT, "scim-directory-sync")
 }
 
 /// The host's program, built for development or for release.
@@ -43,6 +42,24 @@ pub fn host(release: bool) -> anyhow::Result<&'static Path> {
     } else {
         once(&DEBUG, || build(&arguments))
     }
+}
+
+/// A plugin of the workspace, built for release, as it would be shipped.
+fn plugin_component(
+    cell: &'static OnceLock<PathBuf>,
+    package: &str,
+) -> anyhow::Result<&'static Path> {
+    once(cell, || {
+        add_target()?;
+        build(&[
+            "--package",
+            package,
+            "--lib",
+            "--release",
+            "--target",
+            TARGET,
+        ])
+    })
 }
 
 fn once(

@@ -19,6 +19,7 @@ mod guard;
 mod lab;
 mod partial;
 mod registry;
+mod scim;
 mod secrets;
 mod snapshot;
 mod swap;

@@ -18,6 +18,15 @@ pub fn component() -> anyhow::Result<&'static Path> {
     once(&BUILT, || plugin("entra-directory-sync", ""))
 }
 
+/// The SCIM plugin of `fixtures/scim`, built in the same way.
+///
+/// # Errors
+/// Where it doesn't build.
+pub fn scim() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    once(&BUILT, || plugin("scim-directory-sync", ""))
+}
+
 /// The hostile plugin of `fixtures/evil`.
 ///
 /// # Errors

@@ -26,15 +26,28 @@ impl Workplace {
     /// # Errors
     /// Where the folder can't be written.
     pub fn new(simulator: &Simulator, program: &Path, plugin: &Path) -> anyhow::Result<Self> {
+        Self::of(program, plugin, simulator.base_url(), &settings(simulator))
+    }
+
+    /// A connector of any plugin, to this origin and with these settings.
+    ///
+    /// # Errors
+    /// Where the folder can't be written.
+    pub fn of(
+        program: &Path,
+        plugin: &Path,
+        origin: String,
+        settings: &Value,
+    ) -> anyhow::Result<Self> {
         let workplace = Self {
             folder: tempfile::tempdir()?,
             program: program.to_owned(),
             plugin: plugin.to_owned(),
-            origin: simulator.base_url(),
+            origin,
             ca: None,
             plugins: None,
         };
-        workplace.settings(&settings(simulator))?;
+        workplace.settings(settings)?;
         Ok(workplace)
     }
 

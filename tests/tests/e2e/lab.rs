@@ -1,7 +1,7 @@
 //! A simulator, a host and a directory, and the comparison of the two ends.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use connector_host::contract::TransformMap;
 use connector_host::directory::{self, Directory, Export};
@@ -17,22 +17,62 @@ use harness::simulator::{
 use harness::{artefacts, host};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+/// The engine of all plugins of the process.
+pub(crate) fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let limits = Limits {
+            in_flight: 16,
+            ..Limits::default()
+        };
+        Engine::new(limits, Some(&host::cache())).unwrap()
+    })
+}
 
 /// The plugin, loaded once for all tests of the process.
 pub(crate) async fn plugin() -> Plugin {
-    static LOADED: tokio::sync::OnceCell<Plugin> = tokio::sync::OnceCell::const_new();
+    static LOADED: OnceCell<Plugin> = OnceCell::const_new();
     LOADED
         .get_or_init(|| async {
             let component = artefacts::component().unwrap();
-            let limits = Limits {
-                in_flight: 16,
-                ..Limits::default()
-            };
-            let engine = Engine::new(limits, Some(&host::cache())).unwrap();
-            Plugin::load(&engine, component).await.unwrap()
+            Plugin::load(engine(), component).await.unwrap()
         })
         .await
         .clone()
+}
+
+/// A run of the kind that is due, with the plugin's default map and nothing special.
+pub(crate) fn job(connector: &str, plugin: &Plugin, settings: &Value) -> Job {
+    let description = plugin.description();
+    Job {
+        connector: connector.into(),
+        plugin: plugin.clone(),
+        settings: Settings::split(&settings.to_string(), Secrets::new(), description).unwrap(),
+        map: description.maps[0].clone(),
+        links: Vec::new(),
+        mode: WantedMode::Auto,
+        allow_mass_change: false,
+        guard: Guard::default(),
+        patience: hasty(),
+    }
+}
+
+/// What a connector's export streams.
+pub(crate) async fn exported(
+    directory: &Arc<dyn Directory>,
+    connector: &str,
+    what: Export,
+    groups_path: &str,
+) -> Vec<Value> {
+    let connector = directory.connector(connector).await.unwrap();
+    directory
+        .export(connector, what, groups_path)
+        .map_ok(|line| serde_json::from_str(&line).unwrap())
+        .try_collect()
+        .await
+        .unwrap()
 }
 
 /// Patience that a test can wait for.
@@ -85,7 +125,7 @@ pub(crate) struct Lab {
     pub(crate) allow_mass_change: bool,
     pub(crate) patience: Patience,
     plugin: Plugin,
-    directory: Arc<dyn Directory>,
+    pub(crate) directory: Arc<dyn Directory>,
     egress: Arc<Egress>,
     _folder: TempDir,
 }
@@ -96,6 +136,30 @@ pub(crate) struct Held {
     pub(crate) users: BTreeMap<String, Value>,
     pub(crate) groups: BTreeMap<String, Value>,
     pub(crate) memberships: BTreeSet<Membership>,
+}
+
+/// Name of a lab's connector.
+const CONNECTOR: &str = "contoso";
+
+impl Held {
+    pub(crate) async fn by(directory: &Arc<dyn Directory>, connector: &str) -> Self {
+        let export = |what| exported(directory, connector, what, "");
+        let by_id = |records: Vec<Value>| {
+            records
+                .into_iter()
+                .map(|record| (record["id"].as_str().unwrap().to_owned(), record))
+                .collect()
+        };
+        Self {
+            users: by_id(export(Export::Users).await),
+            groups: by_id(export(Export::Groups).await),
+            memberships: export(Export::Memberships { effective: false })
+                .await
+                .into_iter()
+                .map(|record| serde_json::from_value(record).unwrap())
+                .collect(),
+        }
+    }
 }
 
 impl Lab {
@@ -132,26 +196,15 @@ impl Lab {
 
     /// A run with this version of the plugin.
     pub(crate) async fn sync_with(&self, plugin: &Plugin, mode: WantedMode) -> Report {
-        let settings = Settings::split(
-            &self.settings.to_string(),
-            Secrets::new(),
-            plugin.description(),
-        )
-        .unwrap();
-        let job = Job {
-            connector: "contoso".into(),
-            plugin: plugin.clone(),
-            settings,
-            map: self
-                .map
-                .clone()
-                .unwrap_or_else(|| plugin.description().maps[0].clone()),
-            links: Vec::new(),
+        let mut job = Job {
             mode,
             allow_mass_change: self.allow_mass_change,
-            guard: Guard::default(),
             patience: self.patience.clone(),
+            ..job(CONNECTOR, plugin, &self.settings)
         };
+        if let Some(map) = &self.map {
+            job.map = map.clone();
+        }
         run::run(
             &job,
             &self.directory,
@@ -174,13 +227,7 @@ impl Lab {
     }
 
     async fn export(&self, what: Export) -> Vec<Value> {
-        let connector = self.directory.connector("contoso").await.unwrap();
-        self.directory
-            .export(connector, what, "groupInfo")
-            .map_ok(|line| serde_json::from_str(&line).unwrap())
-            .try_collect()
-            .await
-            .unwrap()
+        exported(&self.directory, CONNECTOR, what, "groupInfo").await
     }
 
     pub(crate) async fn documents(&self) -> Vec<Value> {
@@ -196,22 +243,7 @@ impl Lab {
     }
 
     pub(crate) async fn held(&self) -> Held {
-        let by_id = |records: Vec<Value>| {
-            records
-                .into_iter()
-                .map(|record| (record["id"].as_str().unwrap().to_owned(), record))
-                .collect()
-        };
-        Held {
-            users: by_id(self.export(Export::Users).await),
-            groups: by_id(self.export(Export::Groups).await),
-            memberships: self
-                .export(Export::Memberships { effective: false })
-                .await
-                .into_iter()
-                .map(|record| serde_json::from_value(record).unwrap())
-                .collect(),
-        }
+        Held::by(&self.directory, CONNECTOR).await
     }
 
     /// Compares the directory with the tenant: every user, every group, every direct membership.

@@ -21,6 +21,7 @@ mod partial;
 mod registry;
 mod runtimes;
 mod sandbox;
+mod scim;
 mod secrets;
 mod snapshot;
 mod swap;

@@ -23,9 +23,6 @@ pub(super) struct Export {
     /// How records are written.
     #[arg(long, value_enum, default_value_t = Format::Ndjson)]
     format: Format,
-    /// Path of the list of groups in documents.
-    #[arg(long, value_name = "PATH", default_value = "groupInfo")]
-    groups_path: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,7 +58,7 @@ impl Export {
         }
         let directory = directory::open(database).await?;
         let connector = directory.connector(&self.directory.connector).await?;
-        let mut records = directory.export(connector, what, &self.groups_path);
+        let mut records = directory.export(connector, what);
         let mut out = BufWriter::new(std::io::stdout().lock());
         while let Some(record) = records.try_next().await? {
             if let Err(error) = writeln!(out, "{record}") {

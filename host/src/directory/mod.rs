@@ -101,6 +101,9 @@ pub struct NewRun {
     /// Hash of everything that makes cursors and checkpoints comparable: settings, map, version of
     /// the plugin's checkpoints.
     pub fingerprint: String,
+    /// Path of the list of groups in the target model's documents, names joined with `.`; absent where
+    /// documents have none. Kept with the connector, for [`Export::Documents`].
+    pub groups_path: Option<String>,
 }
 
 /// A run as the store knows it.
@@ -389,13 +392,9 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Streams JSON texts, one a record, ordered by the store's own keys. Nothing is held in memory
     /// but a page.
-    ///
-    /// `groups_path` is the target model's path of the list of groups, for
-    /// [`Export::Documents`]; names joined with `.`.
     fn export(
         &self,
         connector: ConnectorKey,
         what: Export,
-        groups_path: &str,
     ) -> BoxStream<'_, Result<String, DirectoryError>>;
 }

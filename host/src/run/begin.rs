@@ -47,6 +47,7 @@ pub(super) async fn begin(
             reason: reason.into(),
             plugin: job.plugin.description().id(),
             fingerprint,
+            groups_path: job.plugin.description().target_model.groups_path.clone(),
         })
         .await?;
     Ok(Ok(Begun {

@@ -64,11 +64,10 @@ pub(crate) async fn exported(
     directory: &Arc<dyn Directory>,
     connector: &str,
     what: Export,
-    groups_path: &str,
 ) -> Vec<Value> {
     let connector = directory.connector(connector).await.unwrap();
     directory
-        .export(connector, what, groups_path)
+        .export(connector, what)
         .map_ok(|line| serde_json::from_str(&line).unwrap())
         .try_collect()
         .await
@@ -143,7 +142,7 @@ const CONNECTOR: &str = "contoso";
 
 impl Held {
     pub(crate) async fn by(directory: &Arc<dyn Directory>, connector: &str) -> Self {
-        let export = |what| exported(directory, connector, what, "");
+        let export = |what| exported(directory, connector, what);
         let by_id = |records: Vec<Value>| {
             records
                 .into_iter()
@@ -227,7 +226,7 @@ impl Lab {
     }
 
     async fn export(&self, what: Export) -> Vec<Value> {
-        exported(&self.directory, CONNECTOR, what, "groupInfo").await
+        exported(&self.directory, CONNECTOR, what).await
     }
 
     pub(crate) async fn documents(&self) -> Vec<Value> {

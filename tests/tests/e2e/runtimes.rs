@@ -170,7 +170,10 @@ fn run_adapter(adapter: &Adapter, simulator: &Simulator) -> (Output, Option<Stri
     let settings = folder.path().join("settings.json");
     let summary = folder.path().join("summary.json");
     std::fs::write(&settings, host::settings(simulator).to_string()).unwrap();
-    let output = Command::new(&adapter.program)
+    // An adapter that waits for something that never comes must not hold up all tests.
+    let output = Command::new("timeout")
+        .arg("180")
+        .arg(&adapter.program)
         .arg(&adapter.script)
         .arg(artefacts::component().unwrap())
         .args([&settings, &summary])

@@ -432,7 +432,7 @@ async fn members_of_nested_groups_are_members() {
     lab.succeed().await;
     lab.assert_equals_service("with nested groups").await;
     let what = Export::Memberships { effective: true };
-    let members: BTreeSet<String> = exported(&lab.directory, FABRIKAM, what, "")
+    let members: BTreeSet<String> = exported(&lab.directory, FABRIKAM, what)
         .await
         .into_iter()
         .filter(|own| own["group"] == "g01" && own["kind"] == "user")
@@ -450,15 +450,8 @@ async fn documents_are_in_its_own_target_model() {
         service.users[24]["active"] = json!(false);
     });
     lab.succeed().await;
-    let path = lab
-        .job
-        .plugin
-        .description()
-        .target_model
-        .groups_path
-        .clone();
     let what = Export::Documents { effective: false };
-    let documents = exported(&lab.directory, FABRIKAM, what, &path.unwrap()).await;
+    let documents = exported(&lab.directory, FABRIKAM, what).await;
     let own = |own: &&Value| own["person"]["key"] == "u24";
     assert_eq!(
         documents.iter().find(own).unwrap(),

@@ -21,7 +21,6 @@ pub(super) fn export<'a>(
     pool: SqlitePool,
     connector: ConnectorKey,
     what: Export,
-    groups_path: String,
 ) -> BoxStream<'a, Result<String>> {
     let (sender, receiver) = mpsc::channel(WAITING);
     let mut out = Out {
@@ -29,7 +28,7 @@ pub(super) fn export<'a>(
         chunk: Vec::with_capacity(CHUNK),
     };
     tokio::spawn(async move {
-        let result = write(&pool, connector, what, &groups_path, &mut out).await;
+        let result = write(&pool, connector, what, &mut out).await;
         // Nobody to tell where the reader has gone.
         let _ = out.sender.send(result.map(|()| out.chunk)).await;
     });
@@ -66,7 +65,6 @@ async fn write(
     pool: &SqlitePool,
     connector: ConnectorKey,
     what: Export,
-    groups_path: &str,
     out: &mut Out,
 ) -> Result<()> {
     // Its first statement fixes what all of them see.
@@ -82,7 +80,7 @@ async fn write(
             } else {
                 include_str!("groups_of_users.sql")
             };
-            documents(&mut view, connector, groups, groups_path, out).await?;
+            documents(&mut view, connector, groups, out).await?;
         }
     }
     view.rollback().await?;
@@ -163,9 +161,13 @@ async fn documents(
     view: &mut SqliteConnection,
     connector: ConnectorKey,
     groups: &'static str,
-    groups_path: &str,
     out: &mut Out,
 ) -> Result<()> {
+    let groups_path: Option<String> =
+        sqlx::query_scalar("SELECT groups_path FROM connector WHERE key = $1")
+            .bind(connector.0)
+            .fetch_one(&mut *view)
+            .await?;
     let mut after = 0;
     loop {
         let users: Vec<(i64, String)> = sqlx::query_as(include_str!("export_users.sql"))
@@ -197,7 +199,10 @@ async fn documents(
                 row = rows.try_next().await?;
             }
             list.push(']');
-            let joined = document::join(&user, groups_path, &list)?;
+            let joined = match &groups_path {
+                Some(path) => document::join(&user, path, &list)?,
+                None => user,
+            };
             out.push(document::one_line(&joined).into_owned()).await?;
         }
     }

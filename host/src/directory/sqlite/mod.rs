@@ -161,14 +161,18 @@ fn why(error: &dyn std::error::Error) -> String {
 
 /// Brings the tables up to date.
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), String> {
-    let migration = Migration::new(
-        1,
-        "directory".into(),
-        MigrationType::Simple,
-        include_str!("migrations/0001_directory.sql").into_sql_str(),
-        false,
-    );
-    let mut migrator = Migrator::with_migrations(vec![migration]);
+    let migrations = [
+        ("directory", include_str!("migrations/0001_directory.sql")),
+        (
+            "groups path",
+            include_str!("migrations/0002_groups_path.sql"),
+        ),
+    ];
+    let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
+        let sql = sql.into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
     migrator.dangerous_set_table_name(MIGRATIONS);
     let work = async {
         // Holds off another process that opens the file at the same time.
@@ -289,9 +293,7 @@ impl Directory for Sqlite {
         &self,
         connector: ConnectorKey,
         what: Export,
-        groups_path: &str,
     ) -> BoxStream<'_, Result<String, DirectoryError>> {
-        let groups_path = groups_path.to_owned();
         let begin = async move {
             if matches!(what, Export::Documents { .. }) {
                 self.writer
@@ -300,7 +302,7 @@ impl Directory for Sqlite {
                     })
                     .await?;
             }
-            let records = export::export(self.readers.clone(), connector, what, groups_path);
+            let records = export::export(self.readers.clone(), connector, what);
             Ok::<_, DirectoryError>(
                 records.map_err(|fault: Fault| fault.while_it("read an export")),
             )

@@ -109,6 +109,11 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: &NewRun) -> Re
             .execute(&mut *connection)
             .await?;
     }
+    sqlx::query("UPDATE connector SET groups_path = $2 WHERE key = $1")
+        .bind(new.connector.0)
+        .bind(&new.groups_path)
+        .execute(&mut *connection)
+        .await?;
     let begun = sqlx::query(include_str!("begin_run.sql"))
         .bind(new.connector.0)
         .bind(encode(&new.mode)?)

@@ -305,7 +305,7 @@ impl Den {
     async fn export(&self, connector: &str, what: Export) -> Vec<Value> {
         let connector = self.directory.connector(connector).await.unwrap();
         self.directory
-            .export(connector, what, "groupInfo")
+            .export(connector, what)
             .map_ok(|line| serde_json::from_str(&line).unwrap())
             .try_collect()
             .await

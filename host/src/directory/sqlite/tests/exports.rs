@@ -88,3 +88,30 @@ async fn documents_are_whole_in_the_middle_of_a_first_run() {
         [r#"{"externalId":"a","info":{"groups":[{"externalId":"g1"}]}}"#]
     );
 }
+
+#[tokio::test]
+async fn without_a_place_for_groups_a_document_is_the_users_own() {
+    let fixture = Fixture::new().await;
+    let run = fixture
+        .store
+        .begin(NewRun {
+            connector: fixture.connector,
+            mode: Snapshot,
+            reason: String::new(),
+            plugin: String::new(),
+            fingerprint: String::new(),
+            groups_path: None,
+        })
+        .await
+        .unwrap();
+    fixture
+        .store
+        .planned(run.key, &[partition("all", 0)], false)
+        .await
+        .unwrap();
+    fixture
+        .commit(run.key, vec![user("a"), group("g1"), joined("g1", &["a"])])
+        .await;
+    let documents = fixture.export(Export::Documents { effective: false }).await;
+    assert_eq!(documents, [r#"{"externalId":"a"}"#]);
+}

@@ -164,6 +164,7 @@ async fn plan(fixture: &Fixture, mode: Mode, partitions: &[Partition], dropping:
         reason: String::new(),
         plugin: String::new(),
         fingerprint: String::new(),
+        groups_path: Some("groups".into()),
     };
     let run = fixture.store.begin(new).await.unwrap().key;
     fixture
@@ -296,7 +297,7 @@ async fn measure_a_large_tenant() {
         let _watch = Watch::start(name);
         let bytes = fixture
             .store
-            .export(fixture.connector, what, "groupInfo")
+            .export(fixture.connector, what)
             .try_fold(0, |sum, text| async move { Ok(sum + text.len()) })
             .await
             .unwrap();

@@ -52,6 +52,7 @@ impl Fixture {
             reason: "a test".into(),
             plugin: "test@1.0.0".into(),
             fingerprint: "f".into(),
+            groups_path: Some("info.groups".into()),
         };
         let run = self.store.begin(new).await.unwrap();
         self.store
@@ -94,7 +95,7 @@ impl Fixture {
 
     async fn export(&self, what: Export) -> Vec<String> {
         self.store
-            .export(self.connector, what, "info.groups")
+            .export(self.connector, what)
             .try_collect()
             .await
             .unwrap()

@@ -1,21 +1,10 @@
 //! The command line, as the README shows it.
 
-use harness::simulator::{SYNC_PERMISSIONS, Simulator};
+use harness::simulator::SYNC_PERMISSIONS;
 use harness::{artefacts, host};
 use serde_json::{Value, json};
 
-use crate::lab::small;
-
-fn started() -> (Simulator, host::Workplace) {
-    let simulator = Simulator::start(small()).unwrap();
-    let workplace = host::Workplace::new(
-        &simulator,
-        artefacts::tested_host().unwrap(),
-        artefacts::component().unwrap(),
-    )
-    .unwrap();
-    (simulator, workplace)
-}
+use crate::lab::started;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -1,24 +1,18 @@
 //! Wrong settings, credentials and permissions: one clear sentence, the remedy, and nothing stored.
 
-use harness::simulator::{AppRegistration, DEMO_SECRET_ID, Simulator};
-use harness::{artefacts, host};
+use harness::host;
+use harness::simulator::{AppRegistration, DEMO_SECRET_ID};
 use serde_json::{Value, json};
 
-use crate::lab::small;
+use crate::lab::started;
 
 /// Runs `sync` with settings changed by `edit`, and gives its exit code, its report and what it stored.
 async fn refused(
     edit_app: impl FnOnce(&mut AppRegistration),
     edit: impl FnOnce(&mut Value),
 ) -> (i32, String, usize) {
-    let simulator = Simulator::start(small()).unwrap();
+    let (simulator, workplace) = started();
     simulator.edit_app(edit_app);
-    let workplace = host::Workplace::new(
-        &simulator,
-        artefacts::tested_host().unwrap(),
-        artefacts::component().unwrap(),
-    )
-    .unwrap();
     let mut settings = host::settings(&simulator);
     edit(&mut settings);
     workplace.settings(&settings).unwrap();

@@ -59,6 +59,18 @@ pub(crate) fn job(connector: &str, plugin: &Plugin, settings: &Value) -> Job {
     }
 }
 
+/// A small tenant, and the host's program configured for it.
+pub(crate) fn started() -> (Simulator, host::Workplace) {
+    let simulator = Simulator::start(small()).unwrap();
+    let workplace = host::Workplace::new(
+        &simulator,
+        artefacts::tested_host().unwrap(),
+        artefacts::component().unwrap(),
+    )
+    .unwrap();
+    (simulator, workplace)
+}
+
 /// What a connector's export streams.
 pub(crate) async fn exported(
     directory: &Arc<dyn Directory>,

@@ -10,10 +10,10 @@ use connector_host::limits::Limits;
 use connector_host::plugin::{Engine, Plugin};
 use connector_host::run::{self, WantedMode};
 use connector_host::settings::Settings;
-use harness::simulator::{DEMO_CLIENT_SECRET, Simulator};
+use harness::simulator::DEMO_CLIENT_SECRET;
 use harness::{artefacts, host};
 
-use crate::lab::{Lab, nasty, small};
+use crate::lab::{Lab, nasty, small, started};
 
 /// What must not be found: secrets as they are and as they may be written.
 pub(crate) fn spellings(secrets: &[String]) -> Vec<Vec<u8>> {
@@ -111,13 +111,7 @@ fn files(folder: &Path, each: &mut dyn FnMut(&Path, &[u8])) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_printed_logged_stored_or_exported_holds_the_secret_or_a_token() {
-    let simulator = Simulator::start(small()).unwrap();
-    let workplace = host::Workplace::new(
-        &simulator,
-        artefacts::tested_host().unwrap(),
-        artefacts::component().unwrap(),
-    )
-    .unwrap();
+    let (simulator, workplace) = started();
     let mut settings = host::settings(&simulator);
     settings.as_object_mut().unwrap().remove("clientSecret");
     workplace.settings(&settings).unwrap();

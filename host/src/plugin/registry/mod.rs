@@ -9,7 +9,9 @@
 //! permissions that it asks for; later versions that ask for no more need no new grant) and
 //! *activated* (runs use it). One whose first runs fail can give way to the version before it.
 
+mod error;
 mod folder;
+mod id;
 mod ledger;
 mod signature;
 
@@ -18,7 +20,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use semver::Version;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -27,6 +28,8 @@ use folder::{Dropped, Folder};
 use ledger::{Ledger, Release};
 use signature::TrustedKeys;
 
+pub use error::RegistryError;
+pub use id::{PluginId, Wanted};
 pub use ledger::{Asked, RolledBack, Standing};
 
 /// What an operator decides about plugins.
@@ -53,189 +56,6 @@ impl Default for PluginPolicy {
             rollback_after: 3,
             activate_dropped: true,
         }
-    }
-}
-
-/// A version of a plugin: `name@version`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PluginId {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: Version,
-}
-
-/// A plugin that is wanted: `name` for the active version, `name@version` for that one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// Its name.
-    pub name: String,
-    /// Its version, if it must be a certain one.
-    pub version: Option<Version>,
-}
-
-impl std::fmt::Display for PluginId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}@{}", self.name, self.version)
-    }
-}
-
-impl Serialize for PluginId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl std::fmt::Display for Wanted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.version {
-            Some(version) => write!(f, "{}@{version}", self.name),
-            None => f.write_str(&self.name),
-        }
-    }
-}
-
-impl std::str::FromStr for Wanted {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, version) = match text.split_once('@') {
-            Some((name, version)) => (name, Some(version)),
-            None => (text, None),
-        };
-        if name.is_empty() {
-            return Err("write NAME or NAME@VERSION".into());
-        }
-        let version = version
-            .map(|version| {
-                Version::parse(version)
-                    .map_err(|error| format!("{version:?} is no version: {error}"))
-            })
-            .transpose()?;
-        Ok(Self {
-            name: name.into(),
-            version,
-        })
-    }
-}
-
-impl std::str::FromStr for PluginId {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let Wanted { name, version } = text.parse()?;
-        let version = version.ok_or_else(|| format!("write {name}@VERSION"))?;
-        Ok(Self { name, version })
-    }
-}
-
-/// Why the registry refuses something. Every message says what to do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
-    /// The file is no plugin for this host.
-    #[error(transparent)]
-    Plugin(#[from] PluginError),
-    /// A file can't be read.
-    #[error("{path} can't be read: {reason}")]
-    File {
-        /// The file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// The registry's own folder can't be used.
-    #[error("the plugins folder {path} can't be used: {reason}")]
-    Folder {
-        /// The folder.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// A trusted key can't be used.
-    #[error("the trusted key {key:?} is no public key of minisign: {reason}")]
-    Key {
-        /// As it was given.
-        key: String,
-        /// Why.
-        reason: String,
-    },
-    /// The operator wants signed plugins.
-    #[error(
-        "{what} is not signed, and only signed plugins are let in; sign it with minisign and put the signature beside it as {what}.minisig, or give it with --signature"
-    )]
-    Unsigned {
-        /// The file.
-        what: String,
-    },
-    /// The signature proves nothing.
-    #[error("{what} is refused: {reason}")]
-    Signature {
-        /// The file.
-        what: String,
-        /// Why.
-        reason: String,
-    },
-    /// The version number is in use for another file.
-    #[error(
-        "{id} is installed already, with another content; give the new build a version of its own, or remove the old one first"
-    )]
-    Taken {
-        /// The version.
-        id: PluginId,
-    },
-    /// The version asks for more than was approved.
-    #[error(
-        "{id} asks for more than was approved: {beyond}; to grant it, run `connector-host plugin approve {id}`"
-    )]
-    NotApproved {
-        /// The version.
-        id: PluginId,
-        /// What was not approved.
-        beyond: Asked,
-    },
-    /// Nothing of this name or version is installed.
-    #[error("{wanted} is not installed; installed: {}", or_none(.installed))]
-    Unknown {
-        /// What was asked for.
-        wanted: String,
-        /// What there is.
-        installed: Vec<String>,
-    },
-    /// Versions are installed, but none is active.
-    #[error(
-        "no version of {name} is active; run `connector-host plugin list` to see them and `plugin activate {name}@VERSION` to choose one"
-    )]
-    NoneActive {
-        /// The plugin.
-        name: String,
-    },
-    /// There is no earlier version.
-    #[error("no earlier version of {name} is there to go back to")]
-    NothingBefore {
-        /// The plugin.
-        name: String,
-    },
-    /// The active version can't be removed.
-    #[error("{id} is active; activate another version first")]
-    InUse {
-        /// The version.
-        id: PluginId,
-    },
-    /// A stored component isn't what was installed.
-    #[error(
-        "the stored file of {id} was changed after it was installed; remove it and install it again"
-    )]
-    Damaged {
-        /// The version.
-        id: PluginId,
-    },
-}
-
-fn or_none(installed: &[String]) -> String {
-    if installed.is_empty() {
-        "none".into()
-    } else {
-        installed.join(", ")
     }
 }
 
@@ -619,15 +439,6 @@ impl Registry {
                 // The process is ending, and with it whoever waits.
                 Err(_) => std::future::pending().await,
             },
-        }
-    }
-}
-
-impl From<PluginId> for Wanted {
-    fn from(id: PluginId) -> Self {
-        Self {
-            name: id.name,
-            version: Some(id.version),
         }
     }
 }

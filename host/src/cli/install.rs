@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use connector_host::plugin::registry::{Installed, PluginId, Registry, Standing};
+use connector_host::plugin::registry::{Installed, PluginId, Standing};
 use connector_host::run::{EXIT_HELD, EXIT_PROCESSED};
 use indicatif::HumanBytes;
 
@@ -41,7 +41,7 @@ impl Install {
         if self.approve {
             registry.approve(&installed.id).await?;
         }
-        installed.standing = settle(&registry, &installed.id, self.activate).await?;
+        installed.standing = registry.settle(&installed.id, self.activate).await?;
         let mut out = io::stdout().lock();
         if self.json {
             serde_json::to_writer(&mut out, &installed)?;
@@ -54,26 +54,6 @@ impl Install {
             _ => EXIT_PROCESSED,
         })
     }
-}
-
-/// Activates a version where that was asked for, or where it is the first one that may run; tells where
-/// it stands then.
-async fn settle(registry: &Registry, id: &PluginId, wanted: bool) -> anyhow::Result<Standing> {
-    let entries = registry.list().await?;
-    let of_name = || entries.iter().filter(|entry| entry.id.name == id.name);
-    let waits =
-        of_name().any(|entry| entry.id == *id && matches!(entry.standing, Standing::Waiting(_)));
-    let none_active = of_name().all(|entry| entry.standing != Standing::Active);
-    if !waits && (wanted || none_active) {
-        registry.activate(id).await?;
-    }
-    let standing = registry
-        .list()
-        .await?
-        .into_iter()
-        .find(|entry| entry.id == *id)
-        .map(|entry| entry.standing);
-    Ok(standing.unwrap_or(Standing::Ready))
 }
 
 fn tell(out: &mut impl Write, installed: &Installed) -> io::Result<()> {
@@ -183,7 +163,7 @@ impl Approve {
     pub(super) async fn run(self) -> anyhow::Result<u8> {
         let registry = self.engine.registry()?;
         registry.approve(&self.id).await?;
-        let standing = settle(&registry, &self.id, self.activate).await?;
+        let standing = registry.settle(&self.id, self.activate).await?;
         say(&format!("{} is approved: {}", self.id, words(&standing)))
     }
 }

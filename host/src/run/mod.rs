@@ -342,7 +342,7 @@ impl Running<'_> {
                     && guard::holds(&self.job.guard, &assessment.removals);
                 if held {
                     (RunState::Held, None, Some(assessment.removals))
-                } else if self.failures.kept.is_empty() && assessment.unavailable == 0 {
+                } else if self.failures.is_empty() && assessment.unavailable == 0 {
                     (RunState::Processed, None, None)
                 } else {
                     (RunState::Partial, None, None)
@@ -359,7 +359,7 @@ impl Running<'_> {
                     // A group that can't be read must not keep the others from going on; a part of
                     // the work that was given up must be read again.
                     promote_cursor: matches!(state, RunState::Processed | RunState::Partial)
-                        && self.failures.kept.is_empty(),
+                        && self.failures.is_empty(),
                     report: serde_json::json!({
                         "fault": fault,
                         "failures": self.failures.kept,
@@ -379,7 +379,7 @@ impl Running<'_> {
 
     /// Whether partitions were given up and no page was stored.
     fn nothing_was_read(&self) -> bool {
-        !self.failures.kept.is_empty() && self.progress.read().pages == 0
+        !self.failures.is_empty() && self.progress.read().pages == 0
     }
 
     fn report(&self, ended: Ended, resumed: bool, started: Instant) -> Report {

@@ -49,6 +49,10 @@ pub(super) struct Failures {
 const MOST_FAILURES: usize = 100;
 
 impl Failures {
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     fn push(&mut self, failure: Failure) {
         if self.kept.len() < MOST_FAILURES {
             self.kept.push(failure);
@@ -141,7 +145,7 @@ pub(super) async fn read_all(
                 }
             }
         }
-        if !failures.kept.is_empty() {
+        if !failures.is_empty() {
             break;
         }
     }

@@ -189,6 +189,8 @@ async fn two_contents_can_not_share_a_version() {
     let other = lab.write("other.wasm", &lab.broken("0.1.0"));
     let refused = lab.registry.install(&other, None).await.unwrap_err();
     assert!(matches!(refused, RegistryError::Taken { .. }), "{refused}");
+    let stored = fs::read_dir(lab.root().join("content")).unwrap().count();
+    assert_eq!(stored, 1, "what was refused was not stored");
     let again = lab.write("again.wasm", &lab.version("0.1.0"));
     assert!(!lab.registry.install(&again, None).await.unwrap().new);
 }

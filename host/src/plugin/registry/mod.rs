@@ -182,9 +182,11 @@ impl Registry {
             .on_disk({
                 let id = id.clone();
                 move |folder| {
-                    folder.put(&release.sha256, &bytes, signature.as_deref())?;
+                    // A version that is refused leaves no file, and nobody removes this one meanwhile.
                     folder.change(|ledger| {
                         let new = ledger.add(&id, release)?;
+                        let sha256 = &ledger.release(&id)?.sha256;
+                        folder.put(sha256, &bytes, signature.as_deref())?;
                         Ok((new, standing(ledger, &id)?))
                     })
                 }
@@ -218,6 +220,22 @@ impl Registry {
         self.resolve(&id.clone().into()).await?;
         let id = id.clone();
         self.change(move |ledger| ledger.activate(&id)).await
+    }
+
+    /// Activates a version that may run, if that is wanted or no version of its plugin is active yet;
+    /// tells where it stands then.
+    ///
+    /// # Errors
+    /// As [`Registry::activate`]; a version that waits for approval is no error.
+    pub async fn settle(&self, id: &PluginId, wanted: bool) -> Result<Standing, RegistryError> {
+        let ledger = self.on_disk(|folder| folder.ledger()).await?;
+        let before = standing(&ledger, id)?;
+        let active = ledger.plugins.get(&id.name).and_then(|l| l.active.as_ref());
+        if matches!(before, Standing::Waiting(_)) || !(wanted || active.is_none()) {
+            return Ok(before);
+        }
+        self.activate(id).await?;
+        Ok(Standing::Active)
     }
 
     /// Goes back to the version that was active before.

@@ -33,8 +33,14 @@
 //! # }
 //! ```
 
+pub mod access;
+pub mod api;
+pub mod audit;
+pub mod clock;
 pub mod config;
 pub mod contract;
+pub mod control_plane;
+pub mod database;
 pub mod directory;
 pub mod egress;
 pub mod limits;

@@ -1,0 +1,54 @@
+//! `/audit`: who did what.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Plane;
+use super::extract::{Query, Viewer};
+use super::page::{Page, Paging};
+use super::problem::Problem;
+use crate::audit::{self, Filter, Line};
+
+pub(super) fn routes() -> OpenApiRouter<Plane> {
+    OpenApiRouter::new().routes(routes!(list))
+}
+
+/// Which lines.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// Only what was done to the resource of this identifier.
+    target: Option<String>,
+    /// Only actions that begin with this, such as `connector.`.
+    action: Option<String>,
+    /// Only what an actor of this name or identifier did.
+    actor: Option<String>,
+}
+
+/// List the audit log, newest first.
+#[utoipa::path(
+    get, path = "/audit", tag = "audit",
+    params(Wanted, Paging),
+    responses((status = 200, description = "Lines of the log", body = Page<Line>)),
+    security(("token" = ["viewer"]))
+)]
+async fn list(
+    _: Viewer,
+    State(plane): State<Plane>,
+    Query(wanted): Query<Wanted>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<Line>>, Problem> {
+    let limit = paging.limit()?;
+    let filter = Filter {
+        target: wanted.target,
+        action: wanted.action,
+        actor: wanted.actor,
+        before: paging.position()?,
+    };
+    let lines = audit::read(&plane.database, &filter, limit + 1).await?;
+    Ok(Json(Page::of(lines, limit, |line| line.position)))
+}

@@ -1,0 +1,53 @@
+//! The REST API: thin handlers over the modules that do the work.
+//!
+//! Every handler names the role that it needs twice: in its signature, which enforces it ([`extract`]), and in
+//! its documentation, from which the OpenAPI document is made. A test compares the two for every route.
+
+#![allow(
+    unused_qualifications,
+    reason = "the macro that documents handlers writes them"
+)]
+
+pub mod extract;
+pub mod page;
+pub mod problem;
+pub mod revision;
+
+mod audit;
+mod openapi;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::control_plane::ControlPlane;
+
+pub use openapi::document;
+
+/// What handlers work on.
+pub type Plane = Arc<ControlPlane>;
+
+/// Every resource, below `/api/v1`.
+fn resources() -> OpenApiRouter<Plane> {
+    OpenApiRouter::new().merge(audit::routes())
+}
+
+/// The API without authentication: whoever calls it has put the principal into the request.
+pub fn router(plane: Plane) -> Router {
+    let (resources, document) = openapi::build(resources());
+    let text = Arc::<str>::from(document);
+    resources
+        .route(
+            "/api/v1/openapi.json",
+            get(async move || {
+                (
+                    [(header::CONTENT_TYPE, "application/json")],
+                    text.to_string(),
+                )
+            }),
+        )
+        .with_state(plane)
+}

@@ -1,0 +1,89 @@
+//! The OpenAPI document, made from the handlers.
+
+use axum::Router;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
+use utoipa::{Modify, OpenApi as _};
+use utoipa_axum::router::OpenApiRouter;
+
+use super::Plane;
+use super::problem::{FieldError, Problem};
+
+/// Cookie of a signed-in user's session.
+pub(crate) const SESSION_COOKIE: &str = "connector_session";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Connector host",
+        description = "Keeps directory connectors, runs them on time, and shows what they brought.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    components(schemas(Problem, FieldError)),
+    modifiers(&Schemes)
+)]
+struct Frame;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let token = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "An API token. The role in brackets is the least that is needed.",
+            ))
+            .build();
+        let session = ApiKeyValue::with_description(
+            SESSION_COOKIE,
+            "The session of a signed-in user. Requests that change something also carry the session's \
+             token in `X-CSRF-Token`.",
+        );
+        components.add_security_scheme("token", SecurityScheme::Http(token));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
+    }
+}
+
+/// The document of the API, as it is served.
+#[must_use]
+pub fn document() -> String {
+    build(super::resources()).1
+}
+
+/// The router of all resources, and their document.
+pub(super) fn build(resources: OpenApiRouter<Plane>) -> (Router<Plane>, String) {
+    let (router, mut document) = OpenApiRouter::with_openapi(Frame::openapi())
+        .nest("/api/v1", resources)
+        .split_for_parts();
+    complete(&mut document);
+    // Plain data.
+    let text = document.to_pretty_json().unwrap_or_default();
+    (router, text)
+}
+
+/// What holds for every operation is said once.
+fn complete(document: &mut OpenApi) {
+    let problem = ResponseBuilder::new()
+        .description("The request was not carried out")
+        .content(
+            "application/problem+json",
+            Content::new(Some(Ref::from_schema_name("Problem"))),
+        )
+        .build();
+    for item in document.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            responses
+                .entry("default".into())
+                .or_insert_with(|| problem.clone().into());
+        }
+    }
+}

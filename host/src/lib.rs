@@ -47,3 +47,5 @@ pub mod limits;
 pub mod plugin;
 pub mod run;
 pub mod settings;
+pub mod vault;
+pub mod work;

@@ -40,4 +40,5 @@ pub mod egress;
 pub mod limits;
 pub mod plugin;
 pub mod run;
+pub mod schedule;
 pub mod settings;

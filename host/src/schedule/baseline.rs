@@ -1,7 +1,7 @@
 //! Which runs read everything.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -103,9 +103,8 @@ impl Baseline {
             Self::Never => Date::MIN,
             Self::Daily => day,
             Self::Weekly => {
-                let (year, week) = (day.iso_week_date().year(), day.iso_week_date().week());
-                jiff::civil::ISOWeekDate::new(year, week, Weekday::Monday)
-                    .map_or(day, |monday| monday.date())
+                let monday = day.iso_week_date().first_of_week();
+                monday.map_or(day, |monday| monday.date())
             }
             Self::Monthly => day.first_of_month(),
         }

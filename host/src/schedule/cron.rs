@@ -16,6 +16,14 @@ use super::wall;
 const LONGEST_PAUSE_YEARS: i16 = 41;
 /// Longest expression, in bytes.
 const LONGEST_EXPRESSION: usize = 200;
+/// What the fields are, in their order.
+const FIELDS: [&str; 5] = [
+    "minute",
+    "hour",
+    "day of the month",
+    "month",
+    "day of the week",
+];
 
 /// A cron expression of five fields.
 ///
@@ -36,7 +44,10 @@ impl Cron {
         }
         let fields: Vec<&str> = expression.split_whitespace().collect();
         match fields.len() {
-            1 if expression.trim().starts_with('@') => {}
+            1 if expression.contains('@') => {
+                let pattern = parse(expression).map_err(|_| "there is no such name".to_owned())?;
+                return Ok(Self::of(pattern));
+            }
             5 => {}
             6 | 7 => {
                 return Err(format!(
@@ -46,25 +57,27 @@ impl Cron {
             }
             count => return Err(format!("it has {count} of 5 fields")),
         }
-        let is_hollow = |field: &&&str| field.split(',').any(str::is_empty);
-        if let Some(field) = fields.iter().find(is_hollow) {
-            return Err(format!(
-                "its field `{field}` has an empty place in its list"
-            ));
+        for ((index, field), name) in fields.iter().enumerate().zip(FIELDS) {
+            let wrong = |reason: &str| Err(format!("the {name}, `{field}`: {reason}"));
+            // The library takes nothing for a value.
+            if field.split(',').any(str::is_empty) {
+                return wrong("there is an empty place in its list");
+            }
+            // On its own, so that the reason can be told with the field that it is about.
+            let mut alone = ["*"; FIELDS.len()];
+            if let Some(place) = alone.get_mut(index) {
+                *place = field;
+            }
+            if let Err(reason) = parse(&alone.join(" ")) {
+                return wrong(&reason);
+            }
         }
-        let pattern = CronParser::builder()
-            .seconds(Seconds::Disallowed)
-            .year(Year::Disallowed)
-            .build()
-            .parse(expression)
-            .map_err(|error| match error {
-                CronError::InvalidPattern(text)
-                | CronError::IllegalCharacters(text)
-                | CronError::ComponentError(text) => text.trim_end_matches('.').to_owned(),
-                error => error.to_string(),
-            })?;
+        parse(expression).map(Self::of)
+    }
+
+    fn of(pattern: croner::Cron) -> Self {
         let hourly = pattern.pattern.hours.values().len() == 24;
-        Ok(Self { pattern, hourly })
+        Self { pattern, hourly }
     }
 
     /// The first instant after `after` at which it fires in `zone`.
@@ -134,6 +147,20 @@ impl Cron {
         let within = of_day.iter().zip(of_day.iter().skip(1)).map(|(a, b)| b - a);
         within.fold(over_midnight, u64::min) * 60
     }
+}
+
+fn parse(expression: &str) -> Result<croner::Cron, String> {
+    CronParser::builder()
+        .seconds(Seconds::Disallowed)
+        .year(Year::Disallowed)
+        .build()
+        .parse(expression)
+        .map_err(|error| match error {
+            CronError::InvalidPattern(text)
+            | CronError::IllegalCharacters(text)
+            | CronError::ComponentError(text) => text.trim_end_matches('.').to_owned(),
+            error => error.to_string(),
+        })
 }
 
 /// A time on a clock that never changes, as the library asks for it.

@@ -49,12 +49,10 @@ use rule::Rule;
 
 /// Longest delay that [`Schedule::jittered`] adds, in seconds: a day.
 pub const MOST_JITTER: u32 = 86_400;
-/// Missed occurrences beyond which [`Due::missed`] no longer counts.
+/// Missed occurrences up to which [`Due::missed`] counts.
 pub const MOST_MISSED: u64 = 1_000;
 
 /// When a profile runs by itself.
-///
-/// A schedule that makes no sense ([`Schedule::check`] says why) never fires.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(examples(json!({
@@ -78,11 +76,13 @@ pub struct Schedule {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
 pub enum Rhythm {
-    /// Only when someone asks for a run. (With braces, so that stray fields are refused here too.)
+    /// Only when someone asks for a run.
+    // With braces, since serde would let stray fields pass without them.
     Manual {},
     /// One single time.
     Once {
         /// When, on the wall clock of the zone.
+        #[serde(deserialize_with = "wall::time")]
         #[schema(value_type = String, examples("2026-11-24T02:00:00"))]
         at: DateTime,
     },
@@ -95,10 +95,15 @@ pub enum Rhythm {
         unit: Unit,
         /// The first run, on the wall clock of the zone; it gives the others their time of day, their day
         /// of the week or their day of the month.
+        #[serde(deserialize_with = "wall::time")]
         #[schema(value_type = String, examples("2026-11-24T02:00:00"))]
         start: DateTime,
         /// No run comes after this, on the wall clock of the zone.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "wall::time_or_none"
+        )]
         #[schema(value_type = Option<String>, examples("2027-11-24T02:00:00"))]
         end: Option<DateTime>,
     },
@@ -109,11 +114,19 @@ pub enum Rhythm {
         #[schema(examples("0 2 * * 1-5"))]
         expression: String,
         /// No run comes before this, on the wall clock of the zone.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "wall::time_or_none"
+        )]
         #[schema(value_type = Option<String>, examples("2026-11-24T02:00:00"))]
         start: Option<DateTime>,
         /// No run comes after this, on the wall clock of the zone.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "wall::time_or_none"
+        )]
         #[schema(value_type = Option<String>, examples("2027-11-24T02:00:00"))]
         end: Option<DateTime>,
     },
@@ -141,7 +154,7 @@ pub struct Due {
     /// The occurrence that it is for, without its delay.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// Earlier occurrences for which there was no run and won't be any, counted up to [`MOST_MISSED`].
+    /// Earlier occurrences for which there was no run and won't be any, counted up to 1000.
     pub missed: u64,
 }
 
@@ -156,6 +169,7 @@ impl Default for Schedule {
     }
 }
 
+/// A schedule that makes no sense never fires: [`Schedule::check`] says why.
 impl Schedule {
     /// The occurrences after `after`, in order, without their delay.
     pub fn occurrences(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> + use<> {

@@ -1,8 +1,10 @@
 //! Clocks on the wall: which instant it is when one shows a time.
 
-use jiff::civil::DateTime;
+use jiff::civil::{DateTime, Time};
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, tz};
+use serde::{Deserialize, Deserializer, de};
 
 /// The zone of an IANA name.
 pub(super) fn zone(name: &str) -> Option<TimeZone> {
@@ -50,4 +52,32 @@ pub(super) fn nearest(name: &str) -> Vec<String> {
 /// The last part of a zone's name.
 fn place(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
+}
+
+/// Reads a time on the wall. One that brings an offset or a zone is refused: it would be dropped in silence.
+pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime, D::Error> {
+    let text = String::deserialize(from)?;
+    parse(&text).ok_or_else(|| {
+        de::Error::custom(format!(
+            "`{text}` is no time on the wall: give one such as 2026-11-24T02:00:00, it is read in the \
+             schedule's zone"
+        ))
+    })
+}
+
+/// The same where there may be none.
+pub(super) fn time_or_none<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<DateTime>, D::Error> {
+    #[derive(Deserialize)]
+    struct Given(#[serde(deserialize_with = "time")] DateTime);
+    let given = Option::<Given>::deserialize(from)?;
+    Ok(given.map(|given| given.0))
+}
+
+fn parse(text: &str) -> Option<DateTime> {
+    let pieces = Pieces::parse(text).ok()?;
+    let is_local = pieces.offset().is_none() && pieces.time_zone_annotation().is_none();
+    let time = pieces.time().unwrap_or(Time::midnight());
+    is_local.then(|| pieces.date().to_datetime(time))
 }

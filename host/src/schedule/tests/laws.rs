@@ -144,6 +144,17 @@ proptest! {
     }
 
     #[test]
+    fn whatever_is_given_as_an_expression_is_read_or_refused(
+        expression in "([0-9*/,LW#?+-]{1,6} ){4}[0-9*/,LW#?+A-Z-]{1,6}|.{0,40}",
+        zone in zones(),
+        after in instants(),
+    ) {
+        let schedule = cron(zone, &expression);
+        let fires = schedule.next(after).is_some();
+        prop_assert_eq!(schedule.check().is_empty(), fires);
+    }
+
+    #[test]
     fn the_delay_is_within_its_bounds_and_always_the_same(
         jitter in 0_u32..=86_400,
         occurrence in instants(),

@@ -50,6 +50,28 @@ fn a_time_may_be_given_without_seconds() {
 }
 
 #[test]
+fn a_time_with_an_offset_or_a_zone_of_its_own_is_refused() {
+    for time in [
+        "2026-11-24T02:00:00Z",
+        "2026-11-24T02:00:00+01:00",
+        "2026-11-24T02:00:00[Europe/Berlin]",
+        "2026-11-24T02:00:00+01:00[Europe/Berlin]",
+    ] {
+        let error = read(&json!({"kind": "once", "at": time})).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "`{time}` is no time on the wall: give one such as 2026-11-24T02:00:00, it is read in the schedule's zone"
+            )
+        );
+        let cron = json!({"kind": "cron", "expression": "0 2 * * *", "end": time});
+        assert!(read(&cron).is_err());
+    }
+    let open = json!({"kind": "cron", "expression": "0 2 * * *", "end": null});
+    assert_eq!(read(&open).unwrap(), cron("Europe/Berlin", "0 2 * * *"));
+}
+
+#[test]
 fn a_field_that_is_not_known_is_refused() {
     for rhythm in [
         json!({"kind": "manual", "count": 1}),
@@ -154,12 +176,14 @@ fn an_expression_that_cannot_be_read_is_refused_with_the_reason() {
         ("0 2 * *", "4 of 5 fields"),
         ("*/10 * * * * *", "a minute is the finest"),
         ("0 0 2 * * * 2026", "a minute is the finest"),
-        ("60 2 * * *", "out of bounds"),
-        ("0 25 * * *", "out of bounds"),
-        ("*/0 * * * *", "zero"),
-        ("0 2 * * someday", "illegal"),
-        ("1,,2 * * * *", "empty place"),
-        ("@whenever", "5 fields"),
+        ("60 2 * * *", "the minute, `60`: Number out of bounds"),
+        ("0 25 * * *", "the hour, `25`: "),
+        ("*/0 * * * *", "Step cannot be zero"),
+        ("0 2 0 * *", "the day of the month, `0`: "),
+        ("0 2 * 13 *", "the month, `13`: "),
+        ("0 2 * * someday", "the day of the week, `someday`: "),
+        ("1,,2 * * * *", "empty place in its list"),
+        ("@whenever", "no such name"),
         (&"1,".repeat(200), "longer than"),
     ] {
         let (path, text) = only_problem(&cron("UTC", expression));

@@ -36,6 +36,25 @@ fn an_expression_of_every_hour_keeps_its_pace_through_gap_and_fold() {
 }
 
 #[test]
+fn an_expression_of_every_hour_runs_when_the_clock_shows_it_even_half_an_hour_off() {
+    let hourly = cron("Australia/Lord_Howe", "0 * * * *");
+    // At 02:00 the clock goes back to 01:30: it shows 02:00 only half an hour later.
+    assert_eq!(
+        shown(&hourly, "2026-04-05T01:00", 3),
+        [
+            "04-05 01:00 +11:00",
+            "04-05 02:00 +10:30",
+            "04-05 03:00 +10:30"
+        ]
+    );
+    // At 02:00 it goes on to 02:30.
+    assert_eq!(
+        shown(&hourly, "2026-10-04T01:00", 2),
+        ["10-04 01:00 +10:30", "10-04 03:00 +11:00"]
+    );
+}
+
+#[test]
 fn weekdays_are_those_of_the_zone() {
     assert_eq!(
         shown(&cron("Asia/Kolkata", "0 2 * * 1-5"), "2026-11-27T00:00", 3),

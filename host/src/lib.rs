@@ -46,6 +46,7 @@ pub mod egress;
 pub mod limits;
 pub mod plugin;
 pub mod run;
+pub mod schedule;
 pub mod settings;
 pub mod vault;
 pub mod work;

@@ -62,7 +62,7 @@ pub struct ConnectorKey(pub i64);
 pub struct RunKey(pub i64);
 
 /// The kind of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Everything, with proof of completeness.

@@ -7,13 +7,23 @@
 //! that is held, or that dies, has removed nothing.
 
 mod change;
+mod position;
+mod reader;
 mod sqlite;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use change::{Change, Member, MemberKind, Object, Removal, Stream};
+pub use position::Position;
+pub use reader::{
+    ChangeFilter, ConnectorRecord, Decided, DirectoryReader, Entry, GroupRecord, KeptBack, Kind,
+    Match, MemberRecord, MembershipChange, Moment, ObjectRecord, ObjectState, Page, PageRequest,
+    Path, Removable, RemovalReason, RemovalRecord, RunFilter, RunRecord, Search, StoreSize, Total,
+    Turn, Verdict, Why,
+};
 pub use sqlite::Sqlite;
 
 /// Opens the store that a `--database` value names: a path of a SQLite file, which is created where it
@@ -48,21 +58,28 @@ pub enum DirectoryError {
     /// The run isn't going on, so nothing can be added to it.
     #[error("run {} has ended", .0.0)]
     Ended(RunKey),
+    /// A page was asked for after a position that this listing didn't give.
+    #[error("the listing has no such position; begin with its first page")]
+    Position,
     /// The store holds something that this version didn't write.
     #[error("the directory store holds something unexpected: {0}")]
     Corrupt(String),
 }
 
 /// Identifies a connector in the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 pub struct ConnectorKey(pub i64);
 
 /// Identifies a run in the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 pub struct RunKey(pub i64);
 
 /// The kind of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Everything, with proof of completeness.
@@ -72,7 +89,7 @@ pub enum Mode {
 }
 
 /// How a run ended, or that it hasn't.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
     /// It goes on, or its process died: then it can be resumed.
@@ -81,10 +98,18 @@ pub enum RunState {
     Processed,
     /// It ended, but something could not be read.
     Partial,
-    /// The mass-change guard keeps its removals back.
+    /// The mass-change guard keeps its removals back, until someone decides or the connector's next run begins.
     Held,
+    /// It was held, and an administrator refused its removals.
+    Rejected,
+    /// It was held, and the connector's next run began before anyone had decided.
+    Superseded,
     /// It ended with a fault.
     Failed,
+    /// Someone ended it before it was done: the next run begins anew.
+    Cancelled,
+    /// Its process was asked to stop. Only in reports: in the store the run goes on, and can be resumed.
+    Interrupted,
 }
 
 /// What a run starts with.
@@ -156,7 +181,7 @@ pub struct OpenPartition {
 }
 
 /// A piece of a cursor, by key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CursorPart {
     /// Names the piece.
     pub key: String,
@@ -201,7 +226,7 @@ pub struct Committed {
 }
 
 /// Counts of one stream in a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StreamTally {
     /// Records given by the plugin, repeats included.
     pub seen: u64,
@@ -217,7 +242,7 @@ pub struct StreamTally {
 }
 
 /// Counts of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tally {
     /// Users.
     pub users: StreamTally,
@@ -232,7 +257,7 @@ pub struct Tally {
 }
 
 /// A group whose members could not be read in a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UnavailableGroup {
     /// Its identifier.
     pub id: String,
@@ -243,7 +268,7 @@ pub struct UnavailableGroup {
 }
 
 /// How much a run would remove, beside how much there is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Removals {
     /// Users, hidden ones not counted twice.
     pub users: Removed,
@@ -261,7 +286,7 @@ impl Removals {
 }
 
 /// What [`Directory::assess`] finds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Assessment {
     /// What finishing the run with its removals would take away.
     pub removals: Removals,
@@ -270,7 +295,7 @@ pub struct Assessment {
 }
 
 /// A count of removals beside the count of what there is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Removed {
     /// How many would go.
     pub removed: u64,
@@ -279,7 +304,7 @@ pub struct Removed {
 }
 
 /// Some of what would be removed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RemovalSample {
     /// Users.
     pub users: Vec<Named>,
@@ -290,7 +315,7 @@ pub struct RemovalSample {
 }
 
 /// An object with its label.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Named {
     /// Its identifier.
     pub id: String,
@@ -299,7 +324,7 @@ pub struct Named {
 }
 
 /// A direct or effective membership.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 pub struct MembershipRecord {
     /// Identifier of the group.
     pub group: String,
@@ -346,7 +371,7 @@ pub enum Export {
 ///
 /// Methods are atomic: each is one transaction. Many may be called at the same time.
 #[async_trait]
-pub trait Directory: Send + Sync + 'static {
+pub trait Directory: DirectoryReader {
     /// The connector of this name, made where there is none.
     async fn connector(&self, name: &str) -> Result<ConnectorKey, DirectoryError>;
 

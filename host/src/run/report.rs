@@ -183,7 +183,12 @@ impl Report {
             RunState::Processed => EXIT_PROCESSED,
             RunState::Partial => EXIT_PARTIAL,
             RunState::Held => EXIT_HELD,
-            RunState::Failed | RunState::Processing => match &self.fault {
+            RunState::Failed
+            | RunState::Processing
+            | RunState::Rejected
+            | RunState::Superseded
+            | RunState::Cancelled
+            | RunState::Interrupted => match &self.fault {
                 _ if !self.problems.is_empty() => EXIT_CONFIGURATION,
                 Some(fault) => exit_code_of(fault),
                 None => EXIT_FAILED,

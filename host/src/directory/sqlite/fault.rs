@@ -12,6 +12,8 @@ pub(super) enum Fault {
     Sql(sqlx::Error),
     /// The run isn't going on.
     Ended(RunKey),
+    /// A page was asked for after what is no position of its listing.
+    Position,
     /// The store holds, or was given, something that can't be.
     Corrupt(String),
 }
@@ -22,6 +24,7 @@ impl Fault {
         match self {
             Self::Sql(source) => DirectoryError::Store { doing, source },
             Self::Ended(run) => DirectoryError::Ended(run),
+            Self::Position => DirectoryError::Position,
             Self::Corrupt(what) => DirectoryError::Corrupt(what),
         }
     }

@@ -234,15 +234,6 @@ async fn tally(connection: &mut SqliteConnection, key: RunKey) -> Result<Tally> 
         .bind(key.0)
         .fetch_one(&mut *connection)
         .await?;
-    let stream = |first: usize| -> Result<StreamTally> {
-        Ok(StreamTally {
-            seen: count(&row, first)?,
-            added: count(&row, first + 1)?,
-            updated: count(&row, first + 2)?,
-            removed: count(&row, first + 3)?,
-            complete: row.try_get(first + 4)?,
-        })
-    };
     let unavailable = sqlx::query(include_str!("get_unavailable.sql"))
         .bind(key.0)
         .fetch_all(connection)
@@ -257,15 +248,26 @@ async fn tally(connection: &mut SqliteConnection, key: RunKey) -> Result<Tally> 
         })
         .collect::<Result<_>>()?;
     Ok(Tally {
-        users: stream(1)?,
-        groups: stream(6)?,
-        memberships: stream(11)?,
+        users: stream_tally(&row, 1)?,
+        groups: stream_tally(&row, 6)?,
+        memberships: stream_tally(&row, 11)?,
         unavailable,
         partitions: count(&row, 0)?,
     })
 }
 
-fn count(row: &SqliteRow, column: usize) -> Result<u64> {
+/// The counts of a stream, in five columns from `first` on.
+pub(super) fn stream_tally(row: &SqliteRow, first: usize) -> Result<StreamTally> {
+    Ok(StreamTally {
+        seen: count(row, first)?,
+        added: count(row, first + 1)?,
+        updated: count(row, first + 2)?,
+        removed: count(row, first + 3)?,
+        complete: row.try_get(first + 4)?,
+    })
+}
+
+pub(super) fn count(row: &SqliteRow, column: usize) -> Result<u64> {
     let count: i64 = row.try_get(column)?;
     u64::try_from(count).map_err(|_| format!("a count of {count}").into())
 }

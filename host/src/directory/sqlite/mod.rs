@@ -9,7 +9,9 @@ mod document;
 mod export;
 mod fault;
 mod finish;
+mod labels;
 mod names;
+mod read;
 mod runs;
 mod segment;
 mod upsert;
@@ -20,6 +22,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -32,6 +35,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 
 use self::fault::Fault;
+use self::read::Lag;
 use self::writer::{Request, Writer};
 use super::{
     Assessment, Committed, ConnectorKey, Cursor, Directory, DirectoryError, Export, Finish, Mode,
@@ -59,6 +63,9 @@ const LOG_PAGES: &str = "8000";
 pub struct Sqlite {
     writer: Writer,
     readers: SqlitePool,
+    /// The file, for its size.
+    file: PathBuf,
+    lag: Lag,
 }
 
 impl Sqlite {
@@ -72,6 +79,7 @@ impl Sqlite {
             reason,
         };
         let options = options(database).map_err(fail)?;
+        let file = options.get_filename().to_owned();
         let writes = options
             .clone()
             .create_if_missing(true)
@@ -95,6 +103,8 @@ impl Sqlite {
         Ok(Self {
             writer: Writer::start(connection),
             readers,
+            file,
+            lag: Lag::default(),
         })
     }
 
@@ -167,6 +177,7 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), String> {
             "groups path",
             include_str!("migrations/0002_groups_path.sql"),
         ),
+        ("reading", include_str!("migrations/0003_reading.sql")),
     ];
     let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
         let sql = sql.into_sql_str();
@@ -178,6 +189,11 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), String> {
         // Holds off another process that opens the file at the same time.
         let mut whole = connection.begin_with("BEGIN IMMEDIATE").await?;
         migrator.run_direct(None, &mut *whole, false).await?;
+        labels::bring_up_to_date(&mut whole)
+            .await
+            .map_err(|fault| {
+                MigrateError::Source(Box::new(fault.while_it("made names searchable")))
+            })?;
         whole.commit().await?;
         Ok::<(), MigrateError>(())
     };

@@ -36,3 +36,10 @@ WHERE t.run = $1 AND t.how <> 0 AND object.key = t.object;
 
 DELETE FROM profile
 WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how <> 0);
+
+DELETE FROM label
+WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how <> 0);
+
+UPDATE label
+SET changed = $1
+WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how = 0);

@@ -222,6 +222,7 @@ impl Pair {
         let past = fixture.number("SELECT count(*) FROM past_membership").await;
         assert_eq!(past, model.ended_edges as i64);
         fixture.check_counters().await;
+        reading::compare(fixture, model).await;
     }
 }
 

@@ -1,0 +1,162 @@
+//! Names as they are searched: without case, accents and superfluous white space.
+
+use sqlx::SqliteConnection;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use super::bulk;
+use super::fault::Result;
+
+/// To be raised whenever [`fold`] makes anything else of any name: then all labels are made anew.
+const VERSION: i64 = 1;
+/// Behind every folded name, which never has it.
+pub(super) const LAST: char = '\u{10FFFF}';
+
+/// A name, or what is searched in names, in the form in which the two are compared.
+pub(super) fn fold(name: &str) -> String {
+    if name.is_ascii() {
+        return spaced(&name.to_ascii_lowercase());
+    }
+    let mut folded = String::with_capacity(name.len());
+    for letter in name.nfkd().flat_map(char::to_lowercase) {
+        match letter {
+            // Letters that no decomposition takes apart, as people type them where they have no key for them.
+            'ß' => folded.push_str("ss"),
+            'æ' => folded.push_str("ae"),
+            'œ' => folded.push_str("oe"),
+            'þ' => folded.push_str("th"),
+            'ø' => folded.push('o'),
+            'ł' => folded.push('l'),
+            'đ' | 'ð' => folded.push('d'),
+            'ħ' => folded.push('h'),
+            'ı' => folded.push('i'),
+            'ς' => folded.push('σ'),
+            LAST => folded.push(char::REPLACEMENT_CHARACTER),
+            mark if is_combining_mark(mark) => {}
+            letter => folded.push(letter),
+        }
+    }
+    spaced(&folded)
+}
+
+/// The words with one space between them.
+fn spaced(text: &str) -> String {
+    let mut words = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+    }
+    words
+}
+
+/// A row of `label`.
+pub(super) struct Label {
+    pub(super) object: i64,
+    pub(super) connector: i64,
+    pub(super) kind: i64,
+    pub(super) folded: String,
+    /// The run that writes it.
+    pub(super) run: Option<i64>,
+}
+
+/// Labels of objects that have none.
+pub(super) async fn add(connection: &mut SqliteConnection, labels: &[Label]) -> Result<()> {
+    insert(connection, include_str!("add_labels.sql"), labels).await
+}
+
+/// Labels of objects that may have one.
+pub(super) async fn put(connection: &mut SqliteConnection, labels: &[Label]) -> Result<()> {
+    insert(connection, include_str!("put_labels.sql"), labels).await
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    labels: &[Label],
+) -> Result<()> {
+    bulk::insert(connection, sql, labels, |statement, label| {
+        statement
+            .bind(label.object)
+            .bind(label.connector)
+            .bind(label.kind)
+            .bind(label.folded.clone())
+            .bind(label.run)
+            .bind(label.run)
+    })
+    .await?;
+    Ok(())
+}
+
+/// Makes the labels of all profiles where they are missing or of another version. Part of opening the store.
+pub(super) async fn bring_up_to_date(connection: &mut SqliteConnection) -> Result<()> {
+    let version: Option<i64> = sqlx::query_scalar("SELECT version FROM folding")
+        .fetch_optional(&mut *connection)
+        .await?;
+    if version == Some(VERSION) {
+        return Ok(());
+    }
+    let mut after = 0;
+    loop {
+        let profiles: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(include_str!("fold_labels.sql"))
+                .bind(after)
+                .fetch_all(&mut *connection)
+                .await?;
+        let Some(last) = profiles.last() else { break };
+        after = last.0;
+        let labels: Vec<Label> = profiles
+            .into_iter()
+            .map(|(object, connector, kind, name)| Label {
+                object,
+                connector,
+                kind,
+                folded: fold(&name),
+                run: None,
+            })
+            .collect();
+        let sql = include_str!("refold_labels.sql");
+        insert(connection, sql, &labels).await?;
+    }
+    sqlx::query("DELETE FROM folding")
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("INSERT INTO folding (version) VALUES ($1)")
+        .bind(VERSION)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_as_people_type_them() {
+        for (name, folded) in [
+            ("  Ada\t LOVELACE ", "ada lovelace"),
+            ("Zoë Müller-Lüdenscheidt", "zoe muller-ludenscheidt"),
+            ("Straße", "strasse"),
+            ("ÅNGSTRÖM", "angstrom"),
+            ("Łukasz Søren Đorđe", "lukasz soren dorde"),
+            ("İstanbul IĞDIR", "istanbul igdir"),
+            ("ﬁnance ①", "finance 1"),
+            ("Ὀδυσσεύς", "οδυσσευσ"),
+            ("東京", "東京"),
+            ("", ""),
+        ] {
+            assert_eq!(fold(name), folded, "{name}");
+        }
+    }
+
+    #[test]
+    fn folding_twice_is_folding_once() {
+        for letter in ('\0'..=char::MAX).filter(|letter| *letter != ' ') {
+            let once = fold(&letter.to_string());
+            assert_eq!(fold(&once), once, "{letter:?}");
+            assert!(!once.contains(LAST), "{letter:?}");
+        }
+    }
+}

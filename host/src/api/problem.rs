@@ -165,6 +165,14 @@ impl From<sqlx::Error> for Problem {
 
 impl From<DirectoryError> for Problem {
     fn from(error: DirectoryError) -> Self {
-        Self::internal(&error)
+        match error {
+            DirectoryError::Position => Self::new(
+                StatusCode::BAD_REQUEST,
+                "request.cursor",
+                "`cursor` is not one that this list gave.",
+            )
+            .remedy("Begin again without a cursor."),
+            error => Self::internal(&error),
+        }
     }
 }

@@ -13,13 +13,26 @@ use super::super::extract::{Path, Query, Viewer};
 use super::super::page::{Page, Paging};
 use super::super::problem::Problem;
 use super::{Reach, key_of, page_of, page_request};
-use crate::directory::{GroupRecord, MemberRecord, Why};
+use crate::directory::{ConnectorKey, GroupRecord, MemberRecord, Why};
 
 pub(super) fn routes() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
         .routes(routes!(members))
         .routes(routes!(groups))
         .routes(routes!(why))
+}
+
+/// The directory's key of the connector, which has an object of this identifier.
+async fn key_of_object(
+    plane: &Plane,
+    connector: Uuid,
+    id: &str,
+    what: &str,
+) -> Result<ConnectorKey, Problem> {
+    let missing = || Problem::not_found(what);
+    let key = key_of(plane, connector).await?.ok_or_else(missing)?;
+    plane.directory.object(key, id).await?.ok_or_else(missing)?;
+    Ok(key)
 }
 
 /// List a group's members.
@@ -43,8 +56,7 @@ async fn members(
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<MemberRecord>>, Problem> {
     let page = page_request(&paging)?;
-    let missing = || Problem::not_found("group");
-    let key = key_of(&plane, connector).await?.ok_or_else(missing)?;
+    let key = key_of_object(&plane, connector, &group, "group").await?;
     let page = plane
         .directory
         .members(key, &group, reach.effective, reach.text.as_deref(), &page)
@@ -73,8 +85,7 @@ async fn groups(
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<GroupRecord>>, Problem> {
     let page = page_request(&paging)?;
-    let missing = || Problem::not_found("user");
-    let key = key_of(&plane, connector).await?.ok_or_else(missing)?;
+    let key = key_of_object(&plane, connector, &user, "user").await?;
     let page = plane
         .directory
         .groups_of(key, &user, reach.effective, reach.text.as_deref(), &page)
@@ -111,8 +122,7 @@ async fn why(
     Path((connector, group, member)): Path<(Uuid, String, String)>,
     Query(chains): Query<Chains>,
 ) -> Result<Json<Why>, Problem> {
-    let missing = || Problem::not_found("group");
-    let key = key_of(&plane, connector).await?.ok_or_else(missing)?;
+    let key = key_of_object(&plane, connector, &group, "group").await?;
     let limit = chains.limit.unwrap_or(20).clamp(1, 100);
     let why = plane.directory.why(key, &group, &member, limit).await?;
     Ok(Json(why))

@@ -358,8 +358,10 @@ impl Running<'_> {
                     remove: matches!(state, RunState::Processed | RunState::Partial),
                     // A group that can't be read must not keep the others from going on; a part of
                     // the work that was given up must be read again.
-                    promote_cursor: matches!(state, RunState::Processed | RunState::Partial)
-                        && self.failures.is_empty(),
+                    promote_cursor: matches!(
+                        state,
+                        RunState::Processed | RunState::Partial | RunState::Held
+                    ) && self.failures.is_empty(),
                     report: serde_json::json!({
                         "fault": fault,
                         "failures": self.failures.kept,

@@ -29,7 +29,10 @@ pub fn example() -> String {
                 let example = field.example.unwrap_or("…");
                 comment(
                     &mut text,
-                    &format!("Not set by default. For example: {} = {example}", field.key()),
+                    &format!(
+                        "Not set by default. For example: {} = {example}",
+                        field.key()
+                    ),
                 );
             } else {
                 // Texts, numbers and lists of them are written in JSON as in TOML.

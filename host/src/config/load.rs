@@ -143,9 +143,8 @@ impl Layers {
     }
 
     fn add_environment(&mut self, variables: &[(String, String)]) {
-        let mut known: BTreeMap<String, String> = fields()
-            .map(|(path, _)| (variable(&path), path))
-            .collect();
+        let mut known: BTreeMap<String, String> =
+            fields().map(|(path, _)| (variable(&path), path)).collect();
         known.insert(LOG.into(), "log.filter".into());
         let mut variables: Vec<_> = variables.iter().collect();
         variables.sort();

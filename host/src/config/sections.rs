@@ -214,10 +214,7 @@ mod tests {
         for way in ["[server.tls]", "trustedProxies", "--insecure-http"] {
             assert!(text.contains(way), "{text}");
         }
-        assert_eq!(
-            listening_at("[::1]:80").transport(),
-            Ok(Transport::Plain)
-        );
+        assert_eq!(listening_at("[::1]:80").transport(), Ok(Transport::Plain));
         let grants = [
             ServerPolicy {
                 insecure_http: true,

@@ -31,7 +31,10 @@ fn the_example_is_the_defaults_with_and_without_its_comment_marks() {
     assert_eq!(config.limits.of_any(), limits::Limits::default());
     config.limits = LimitPolicy::default();
     assert_eq!(config, Config::default());
-    assert!(uncommented.contains("\nlisten = \"127.0.0.1:8080\"\n"), "{example}");
+    assert!(
+        uncommented.contains("\nlisten = \"127.0.0.1:8080\"\n"),
+        "{example}"
+    );
 }
 
 #[test]
@@ -73,7 +76,10 @@ fn every_mistake_is_told_at_once_with_its_line_and_its_remedy() {
 #[test]
 fn a_section_that_does_not_exist_is_a_mistake_even_if_it_is_empty() {
     let error = "[serverr]".parse::<Config>().unwrap_err();
-    assert!(error.to_string().contains("line 1: serverr: unknown field"), "{error}");
+    assert!(
+        error.to_string().contains("line 1: serverr: unknown field"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -107,7 +113,10 @@ fn the_environment_wins_over_the_file_and_a_flag_over_both() {
     );
     assert_eq!(loaded.config.limits.of_any().cpu_ms, 77);
     assert_eq!(loaded.config.vault.credential, "12");
-    let flagged = sources.flag("--listen", "server.listen", "[::1]:3").load().unwrap();
+    let flagged = sources
+        .flag("--listen", "server.listen", "[::1]:3")
+        .load()
+        .unwrap();
     assert_eq!(flagged.config.server.listen.port(), 3);
     let origin = |path: &str| {
         let values = flagged.values();
@@ -115,7 +124,10 @@ fn the_environment_wins_over_the_file_and_a_flag_over_both() {
         value.unwrap().given.to_string()
     };
     assert_eq!(origin("server.listen"), "--listen");
-    assert_eq!(origin("server.requestTimeout"), "CONNECTOR_SERVER_REQUEST_TIMEOUT");
+    assert_eq!(
+        origin("server.requestTimeout"),
+        "CONNECTOR_SERVER_REQUEST_TIMEOUT"
+    );
     assert_eq!(origin("runs.keepDays"), "configuration line 5");
     assert_eq!(origin("server.database"), "default");
 }
@@ -135,8 +147,14 @@ fn a_mistyped_variable_is_a_mistake_as_in_the_file() {
     .load()
     .unwrap_err();
     let told = mistakes(&error).join("\n");
-    assert!(told.contains("CONNECTOR_SERVER_LISTN: there is no field"), "{told}");
-    assert!(told.contains("CONNECTOR_RUNS_CONCURRENT: runs.concurrent: invalid type"), "{told}");
+    assert!(
+        told.contains("CONNECTOR_SERVER_LISTN: there is no field"),
+        "{told}"
+    );
+    assert!(
+        told.contains("CONNECTOR_RUNS_CONCURRENT: runs.concurrent: invalid type"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -173,5 +191,8 @@ fn a_password_in_a_url_is_not_shown() {
         .load()
         .unwrap();
     let shown = serde_json::to_string(&loaded.values()).unwrap();
-    assert!(!shown.contains("hush") && shown.contains("user:***@proxy"), "{shown}");
+    assert!(
+        !shown.contains("hush") && shown.contains("user:***@proxy"),
+        "{shown}"
+    );
 }

@@ -44,6 +44,8 @@ pub mod database;
 pub mod directory;
 pub mod egress;
 pub mod limits;
+pub mod lock;
+pub mod metrics;
 pub mod plugin;
 pub mod run;
 pub mod schedule;

@@ -12,55 +12,33 @@ use zeroize::Zeroizing;
 
 use super::Role;
 use super::network::Network;
+use crate::config::section::section;
 
 /// The longest that a session may be let live: a year, in minutes.
 const LONGEST: u32 = 366 * 24 * 60;
 
-/// How people and programs get in: `[access]` of the server's configuration. Everything has a default.
-///
-/// ```
-/// use connector_host::access::AccessPolicy;
-/// let policy: AccessPolicy = toml::from_str(r#"
-///     sessionIdleMinutes = 60
-///     trustedProxies = ["10.0.0.0/8"]
-/// "#)?;
-/// assert!(policy.check().is_ok());
-/// # Ok::<(), toml::de::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub struct AccessPolicy {
-    /// Minutes after which a session that isn't used ends. 12 hours.
-    pub session_idle_minutes: u32,
-    /// Minutes after which a session ends in any case. 7 days.
-    pub session_lifetime_minutes: u32,
-    /// Whether cookies are for https only even where this server can't tell that the browser used it. They
-    /// always are for a request that came over TLS.
-    pub secure_cookies: bool,
-    /// Addresses and networks of reverse proxies: what they say in `X-Forwarded-For`, `-Proto` and `-Host` is
-    /// believed. Nobody else is.
-    pub trusted_proxies: Vec<Network>,
-    /// Origins at which browsers see this server beside the one that a request names in `Host`, such as
-    /// `https://sync.contoso.example`. For proxies that change `Host` and say nothing of the former one.
-    pub origins: Vec<String>,
-    /// Who may sign in with a password.
-    pub password_sign_in: PasswordSignIn,
-    /// An identity provider that people may sign in with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub oidc: Option<OidcPolicy>,
-}
-
-impl Default for AccessPolicy {
-    fn default() -> Self {
-        Self {
-            session_idle_minutes: 12 * 60,
-            session_lifetime_minutes: 7 * 24 * 60,
-            secure_cookies: false,
-            trusted_proxies: Vec::new(),
-            origins: Vec::new(),
-            password_sign_in: PasswordSignIn::Everyone,
-            oidc: None,
-        }
+section! {
+    /// How people and programs get in.
+    pub struct AccessPolicy at "access" {
+        /// Minutes after which a session that isn't used ends.
+        pub session_idle_minutes: u32 = 12 * 60;
+        /// Minutes after which a session ends in any case.
+        pub session_lifetime_minutes: u32 = 7 * 24 * 60;
+        /// Whether cookies are for https only even where this server can't tell that the browser used it. They
+        /// always are for a request that came over TLS.
+        pub secure_cookies: bool = false;
+        /// Addresses and networks of reverse proxies: what they say in `X-Forwarded-For`, `-Proto` and `-Host` is
+        /// believed. Nobody else is.
+        pub trusted_proxies: Vec<Network> = Vec::new();
+        /// Origins at which browsers see this server beside the one that a request names in `Host`, such as
+        /// `https://sync.contoso.example`. For proxies that change `Host` and say nothing of the former one.
+        pub origins: Vec<String> = Vec::new();
+        /// Who may sign in with a password: `everyone`, `first-admin` (the way in when the identity provider
+        /// fails) or `nobody`.
+        pub password_sign_in: PasswordSignIn = PasswordSignIn::Everyone;
+        /// An identity provider that people may sign in with.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub oidc: Option<OidcPolicy> = None, example "{ issuer = \"https://login.contoso.example/\", clientId = \"connector-host\", redirectBaseUrl = \"https://sync.contoso.example\" }";
     }
 }
 

@@ -9,7 +9,7 @@ use tower::ServiceExt;
 
 use super::openapi::SESSION_COOKIE;
 use crate::access::{AccessPolicy, CSRF_HEADER, Means, NewSession, Role};
-use crate::control_plane::testing::{Stage, plane_under};
+use crate::control_plane::testing::{Stage, stage_under};
 
 /// A served control plane.
 pub(crate) struct Host {
@@ -111,7 +111,7 @@ impl Host {
 
     /// Without any user, under this policy.
     pub(crate) async fn under(policy: AccessPolicy) -> Self {
-        let stage = plane_under(policy).await;
+        let stage = stage_under(policy).await;
         let router = super::served(stage.plane.clone());
         Self { stage, router }
     }

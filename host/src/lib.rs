@@ -48,6 +48,8 @@ pub mod lock;
 pub mod metrics;
 pub mod plugin;
 pub mod run;
+pub mod server;
 pub mod settings;
+pub mod telemetry;
 pub mod vault;
 pub mod work;

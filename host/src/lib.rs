@@ -49,6 +49,8 @@ pub mod metrics;
 pub mod plugin;
 pub mod run;
 pub mod schedule;
+pub mod server;
 pub mod settings;
+pub mod telemetry;
 pub mod vault;
 pub mod work;

@@ -38,7 +38,7 @@ section! {
         pub password_sign_in: PasswordSignIn = PasswordSignIn::Everyone;
         /// An identity provider that people may sign in with.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub oidc: Option<OidcPolicy> = None, example "{ issuer = \"https://login.contoso.example/\", clientId = \"connector-host\", redirectBaseUrl = \"https://sync.contoso.example\" }";
+        pub oidc: Option<OidcPolicy> = None;
     }
 }
 

@@ -109,6 +109,19 @@ impl Sources {
     }
 }
 
+impl Loaded {
+    /// A mistake about a field that is only one together with others.
+    #[must_use]
+    pub fn mistake(&self, path: &str, message: &str) -> Mistake {
+        Mistake {
+            given: self.given.get(path).cloned().unwrap_or_default(),
+            path: path.into(),
+            message: message.into(),
+            remedy: String::new(),
+        }
+    }
+}
+
 /// What was given so far.
 #[derive(Default)]
 struct Layers {

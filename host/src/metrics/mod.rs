@@ -154,7 +154,11 @@ impl Metrics {
             "What they cost in units of the vendor's quota",
             &self.units,
         );
-        add("throttled", "Answers with status 429", &self.throttled);
+        add(
+            "throttled_requests",
+            "Answers with status 429",
+            &self.throttled,
+        );
         add(
             "failed_requests",
             "Requests without an answer or with a status of 500 and above",

@@ -74,7 +74,7 @@ async fn a_run_is_counted_under_its_connector_mode_and_state() {
     for (name, expected) in [
         ("requests_total", 7.0),
         ("resource_units_total", 21.0),
-        ("throttled_total", 2.0),
+        ("throttled_requests_total", 2.0),
         ("wait_seconds_total", 1.5),
         ("partitions_total", 3.0),
         ("pages_total", 11.0),
@@ -83,7 +83,7 @@ async fn a_run_is_counted_under_its_connector_mode_and_state() {
         assert_eq!(value(&text, &series), Some(expected), "{name} in {text}");
     }
     assert!(
-        text.contains("connector_run_duration_seconds_bucket{le=\"5.0\""),
+        text.contains("connector_run_duration_seconds_bucket{connector=\"contoso\",mode=\"snapshot\",le=\"5\"} 1"),
         "{text}"
     );
     assert!(text.contains("connector_build_info{version=\""), "{text}");

@@ -29,11 +29,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::header;
-use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::access::authenticate;
 use crate::control_plane::ControlPlane;
 
 pub(crate) use openapi::SESSION_COOKIE;
@@ -52,12 +50,6 @@ fn resources() -> OpenApiRouter<Plane> {
         .merge(setup::routes())
         .merge(tokens::routes())
         .merge(users::routes())
-}
-
-/// The API as it is served: with the layer that finds out who makes a request.
-pub fn served(plane: Plane) -> Router {
-    let access = Arc::clone(&plane.access);
-    router(plane).layer(from_fn_with_state(access, authenticate))
 }
 
 /// The API without authentication: whoever calls it has put the principal into the request.

@@ -17,6 +17,8 @@ mod setup;
 mod sign_in;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod throttle;
 mod token;
 mod user;

@@ -13,6 +13,8 @@ pub mod page;
 pub mod problem;
 pub mod revision;
 
+#[cfg(test)]
+mod access_tests;
 mod audit;
 #[cfg(test)]
 mod guarded;

@@ -44,7 +44,7 @@ pub use authenticate::authenticate;
 pub use csrf::{CSRF_FIELD, CSRF_HEADER};
 pub use error::AccessError;
 pub use network::Network;
-pub use oidc::{OIDC_COOKIE, OidcError, Started};
+pub use oidc::{OIDC_COOKIE, OIDC_PATIENCE, OidcAnswer, OidcError, Started};
 pub use policy::{AccessPolicy, OidcPolicy, PasswordSignIn, PolicyError, WrongField};
 pub(crate) use secret::deserialize as deserialize_secret;
 pub use session::{NewSession, SessionEntry, SignedInBy};

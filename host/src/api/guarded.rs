@@ -57,7 +57,15 @@ fn only_what_must_be_open_to_anybody_is() {
         .filter(|operation| operation.role.is_none())
         .map(|operation| format!("{} {}", operation.method, operation.path))
         .collect();
-    assert_eq!(open, ["POST /api/v1/session", "POST /api/v1/setup"]);
+    assert_eq!(
+        open,
+        [
+            "POST /api/v1/session",
+            "GET /api/v1/session/oidc",
+            "GET /api/v1/session/oidc/callback",
+            "POST /api/v1/setup",
+        ]
+    );
 }
 
 #[test]

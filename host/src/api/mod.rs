@@ -18,6 +18,7 @@ mod access_tests;
 mod audit;
 #[cfg(test)]
 mod guarded;
+mod oidc;
 mod openapi;
 mod session;
 mod setup;
@@ -48,6 +49,7 @@ pub type Plane = Arc<ControlPlane>;
 fn resources() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
         .merge(audit::routes())
+        .merge(oidc::routes())
         .merge(session::routes())
         .merge(setup::routes())
         .merge(tokens::routes())

@@ -44,6 +44,9 @@ pub struct OidcPolicy {
     /// PEM files with certificate authorities to trust beside the machine's.
     #[serde(default)]
     pub ca_files: Vec<PathBuf>,
+    /// URL of a proxy to reach it through, or `system` for those that the environment names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
 }
 
 fn scopes() -> Vec<String> {

@@ -99,6 +99,7 @@ async fn without_passwords_the_first_admin_still_gets_in_unless_said_otherwise()
         roles: [("Admins".to_owned(), Role::Admin)].into(),
         default_role: None,
         ca_files: Vec::new(),
+        proxy: None,
     };
     let visitor = at("203.0.113.1");
     for (password_sign_in, first_gets_in) in [
@@ -117,7 +118,7 @@ async fn without_passwords_the_first_admin_still_gets_in_unless_said_otherwise()
             .await
             .unwrap();
         access.test_user("anna", Role::Admin).await;
-        let mut enters = async |name| {
+        let enters = async |name| {
             access
                 .sign_in(name, PASSWORD.into(), &visitor)
                 .await

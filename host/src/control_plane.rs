@@ -49,6 +49,7 @@ pub(crate) mod testing {
     use crate::plugin::registry::PluginPolicy;
 
     /// A control plane, its clock, and its folder.
+    #[allow(dead_code, reason = "some tests need one part, some another")]
     pub(crate) struct Stage {
         pub(crate) plane: Arc<ControlPlane>,
         pub(crate) clock: ManualClock,
@@ -61,6 +62,7 @@ pub(crate) mod testing {
     }
 
     /// A plane without users, connectors or plugins, under default policies.
+    #[allow(dead_code, reason = "some tests need policies of their own")]
     pub(crate) async fn plane() -> Stage {
         plane_under(AccessPolicy::default()).await
     }

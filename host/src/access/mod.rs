@@ -44,6 +44,8 @@ pub use authenticate::authenticate;
 pub use csrf::{CSRF_FIELD, CSRF_HEADER};
 pub use error::AccessError;
 pub use network::Network;
+#[cfg(test)]
+pub(crate) use oidc::testing as oidc_testing;
 pub use oidc::{OIDC_COOKIE, OIDC_PATIENCE, OidcAnswer, OidcError, Started};
 pub use policy::{AccessPolicy, OidcPolicy, PasswordSignIn, PolicyError, WrongField};
 pub(crate) use secret::deserialize as deserialize_secret;

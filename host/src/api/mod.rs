@@ -13,17 +13,15 @@ pub mod page;
 pub mod problem;
 pub mod revision;
 
-#[cfg(test)]
-mod access_tests;
 mod audit;
-#[cfg(test)]
-mod guarded;
 mod oidc;
 mod openapi;
 mod session;
 mod setup;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod users;
 

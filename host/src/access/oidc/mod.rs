@@ -7,7 +7,7 @@ mod claims;
 mod error;
 mod provider;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -48,12 +48,19 @@ const LONGEST_PATH: usize = 2000;
 const LONGEST_NAME: usize = 100;
 
 /// A sign-in that has begun.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Started {
     /// Where to send the browser.
     pub url: Url,
     /// Value of the cookie [`OIDC_COOKIE`], for ten minutes.
     pub state: SecretString,
+}
+
+impl fmt::Debug for Started {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Its URL holds the state too.
+        out.debug_struct("Started").finish_non_exhaustive()
+    }
 }
 
 /// What the provider sent a browser back with.

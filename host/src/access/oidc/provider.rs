@@ -126,8 +126,13 @@ impl Provider {
         );
         let redirect = RedirectUrl::new(redirect)
             .map_err(|error| wrong("redirectBaseUrl", error.to_string()))?;
-        let http = egress::for_operator(&policy.ca_files, policy.proxy.as_deref())
-            .map_err(|error| wrong("caFiles", error.to_string()))?;
+        let http =
+            egress::for_operator(&policy.ca_files, policy.proxy.as_deref()).map_err(|error| {
+                match error {
+                    egress::EgressError::Proxy(_) => wrong("proxy", error.to_string()),
+                    _ => wrong("caFiles", error.to_string()),
+                }
+            })?;
         Ok(Self {
             secret: policy.secret()?,
             issuer,

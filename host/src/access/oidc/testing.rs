@@ -30,7 +30,7 @@ use super::claims::Claims;
 use crate::access::{AccessPolicy, OidcPolicy, Role};
 use crate::clock::{Clock, ManualClock};
 
-pub(super) const CLIENT: &str = "sync";
+pub(crate) const CLIENT: &str = "sync";
 const SECRET: &str = "hunter2/+ hunter2";
 const ACCESS_TOKEN: &str = "an access token";
 
@@ -39,16 +39,16 @@ type Token =
 
 /// Who signs in, and what the provider does wrong.
 #[derive(Clone)]
-pub(super) struct Person {
-    pub(super) subject: &'static str,
-    pub(super) name: &'static str,
-    pub(super) roles: Value,
-    pub(super) mistake: Mistake,
+pub(crate) struct Person {
+    pub(crate) subject: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) roles: Value,
+    pub(crate) mistake: Mistake,
 }
 
 /// What is wrong with an ID token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mistake {
+pub(crate) enum Mistake {
     None,
     OtherNonce,
     OtherAudience,
@@ -59,7 +59,7 @@ pub(super) enum Mistake {
 }
 
 /// Somebody with these roles, of whom everything is right.
-pub(super) fn person(subject: &'static str, name: &'static str, roles: &[&str]) -> Person {
+pub(crate) fn person(subject: &'static str, name: &'static str, roles: &[&str]) -> Person {
     Person {
         subject,
         name,
@@ -89,7 +89,7 @@ struct Key {
 
 /// The provider.
 #[derive(Clone)]
-pub(super) struct TestProvider(Arc<Inner>);
+pub(crate) struct TestProvider(Arc<Inner>);
 
 /// A new Ed25519 key. Of the kinds that `openidconnect` signs with, it is the one that needs no file.
 fn key(id: &str) -> Key {
@@ -117,7 +117,7 @@ fn instant<T: From<SystemTime>>(at: Timestamp) -> T {
 }
 
 impl TestProvider {
-    pub(super) async fn start(clock: &ManualClock) -> Self {
+    pub(crate) async fn start(clock: &ManualClock) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let provider = Self(Arc::new(Inner {
@@ -136,7 +136,7 @@ impl TestProvider {
     }
 
     /// A policy that names it; its roles are `Admins`, `Operators` and `Staff`.
-    pub(super) fn policy(&self, folder: &std::path::Path) -> AccessPolicy {
+    pub(crate) fn policy(&self, folder: &std::path::Path) -> AccessPolicy {
         let secret = folder.join("client-secret");
         std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
         let roles = [
@@ -163,12 +163,12 @@ impl TestProvider {
     }
 
     /// From now on it signs with another key.
-    pub(super) fn use_another_key(&self) {
+    pub(crate) fn use_another_key(&self) {
         *self.0.key.lock().unwrap() = key("second");
     }
 
     /// A person signs in at the page that a browser was sent to; gives the code and the state to come back with.
-    pub(super) fn sign_in(&self, page: &Url, person: Person) -> (String, String) {
+    pub(crate) fn sign_in(&self, page: &Url, person: Person) -> (String, String) {
         let asked: HashMap<String, String> = page.query_pairs().into_owned().collect();
         assert_eq!(asked["client_id"], CLIENT);
         assert_eq!(asked["response_type"], "code");

@@ -149,14 +149,14 @@ async fn nobody_takes_over_a_user_by_having_the_same_name() {
 async fn a_token_with_any_mistake_lets_nobody_in_and_is_written_down() {
     let scene = Scene::new().await;
     let mistakes = [
-        Mistake::OtherNonce,
-        Mistake::OtherAudience,
-        Mistake::OtherIssuer,
-        Mistake::Expired,
-        Mistake::OtherKey,
-        Mistake::OtherAccessToken,
+        (Mistake::OtherNonce, "nonce"),
+        (Mistake::OtherAudience, "audience"),
+        (Mistake::OtherIssuer, "issuer"),
+        (Mistake::Expired, "expired"),
+        (Mistake::OtherKey, "signature"),
+        (Mistake::OtherAccessToken, "access token"),
     ];
-    for mistake in mistakes {
+    for (mistake, word) in mistakes {
         let person = Person {
             mistake,
             ..person("s-1", "anna", &["Admins"])
@@ -165,6 +165,7 @@ async fn a_token_with_any_mistake_lets_nobody_in_and_is_written_down() {
         let OidcError::Token(reason) = error else {
             panic!("{mistake:?}: {error}");
         };
+        assert!(reason.to_lowercase().contains(word), "{reason}");
         assert!(!reason.contains("another nonce"), "{reason}");
     }
     let deeds = scene.access.deeds().await;

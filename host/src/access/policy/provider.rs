@@ -1,6 +1,7 @@
 //! What an operator decides about an identity provider.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
@@ -12,7 +13,7 @@ use super::{PolicyError, Wrong};
 use crate::access::Role;
 
 /// An OpenID Connect provider.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OidcPolicy {
     /// Its issuer identifier: a URL below which `/.well-known/openid-configuration` is.
@@ -55,6 +56,21 @@ fn scopes() -> Vec<String> {
 
 fn roles_claim() -> String {
     "roles".into()
+}
+
+impl fmt::Debug for OidcPolicy {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("OidcPolicy")
+            .field("issuer", &self.issuer)
+            .field("client_id", &self.client_id)
+            .field("redirect_base_url", &self.redirect_base_url)
+            .field("roles_claim", &self.roles_claim)
+            .field("roles", &self.roles)
+            .field("default_role", &self.default_role)
+            // Its URL may hold a password.
+            .field("proxy", &self.proxy.as_ref().map(|_| "set"))
+            .finish_non_exhaustive()
+    }
 }
 
 impl OidcPolicy {
@@ -130,5 +146,9 @@ pub(super) fn is_safe(text: &str) -> bool {
         None => return false,
     };
     let scheme = url.scheme() == "https" || (url.scheme() == "http" && local);
-    scheme && url.query().is_none() && url.fragment().is_none() && url.username().is_empty()
+    scheme
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
 }

@@ -23,6 +23,26 @@ async fn whatever_is_wrong_the_answer_is_the_same() {
 }
 
 #[tokio::test]
+async fn an_unknown_name_takes_as_long_as_a_wrong_password() {
+    let (access, _clock, _folder) = access().await;
+    let anna = new_user("anna", PASSWORD);
+    access.create_user(anna, &root()).await.unwrap();
+    let shortest = async |name: &str| {
+        let mut shortest = Duration::MAX;
+        for place in 1..=4 {
+            let visitor = at(&format!("203.0.113.{place}"));
+            let begun = std::time::Instant::now();
+            let outcome = access.sign_in(name, WRONG.into(), &visitor).await;
+            assert!(matches!(outcome, Err(AccessError::SignIn)));
+            shortest = shortest.min(begun.elapsed());
+        }
+        shortest
+    };
+    let (known, unknown) = (shortest("anna").await, shortest("nobody").await);
+    assert!(unknown * 2 > known, "{unknown:?} and {known:?}");
+}
+
+#[tokio::test]
 async fn failures_are_written_down_with_the_claimed_name_cut_to_a_bound() {
     let (access, _clock, _folder) = access().await;
     let long = format!("x\n{}", "y".repeat(1000));

@@ -17,6 +17,8 @@ mod setup;
 mod sign_in;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod throttle;
 mod token;
 mod user;
@@ -41,7 +43,9 @@ use crate::database::{Database, DatabaseError};
 pub use csrf::{CSRF_FIELD, CSRF_HEADER};
 pub use error::AccessError;
 pub use network::Network;
-pub use oidc::{OIDC_COOKIE, OidcError, Started};
+#[cfg(test)]
+pub(crate) use oidc::testing as oidc_testing;
+pub use oidc::{OIDC_COOKIE, OIDC_PATIENCE, OidcAnswer, OidcError, Started};
 pub use policy::{AccessPolicy, OidcPolicy, PasswordSignIn, PolicyError, WrongField};
 pub(crate) use secret::deserialize as deserialize_secret;
 pub use session::{NewSession, SessionEntry, SignedInBy};

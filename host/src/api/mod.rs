@@ -15,13 +15,14 @@ pub mod revision;
 
 mod audit;
 mod directory;
-#[cfg(test)]
-mod guarded;
+mod oidc;
 mod openapi;
 mod session;
 mod setup;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod users;
 
@@ -46,6 +47,7 @@ fn resources() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
         .merge(audit::routes())
         .merge(directory::routes())
+        .merge(oidc::routes())
         .merge(session::routes())
         .merge(setup::routes())
         .merge(tokens::routes())

@@ -45,6 +45,7 @@ pub use pace::WaitReason;
 pub use usage::Usage;
 
 use client::Recipe;
+pub(crate) use client::for_operator;
 pub(crate) use client::tls;
 
 /// The values of secret settings by key.

@@ -15,6 +15,7 @@ pub mod revision;
 
 mod audit;
 mod openapi;
+mod plugins;
 
 use std::sync::Arc;
 
@@ -32,7 +33,9 @@ pub type Plane = Arc<ControlPlane>;
 
 /// Every resource, below `/api/v1`.
 fn resources() -> OpenApiRouter<Plane> {
-    OpenApiRouter::new().merge(audit::routes())
+    OpenApiRouter::new()
+        .merge(audit::routes())
+        .merge(plugins::routes())
 }
 
 /// The API without authentication: whoever calls it has put the principal into the request.

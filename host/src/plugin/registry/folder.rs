@@ -10,7 +10,7 @@ use super::ledger::Ledger;
 use crate::plugin::code::make_private;
 
 /// Components above this size are refused unread.
-const MOST_BYTES: u64 = 64 << 20;
+pub(super) const MOST_BYTES: u64 = 64 << 20;
 /// A file that was written to within this time may not be complete yet.
 const SETTLED: Duration = Duration::from_millis(500);
 /// A file that was not written to for this long is as complete as it will ever be.

@@ -31,6 +31,7 @@ use ledger::{Ledger, Release};
 use signature::TrustedKeys;
 
 pub use error::RegistryError;
+pub(crate) use folder::freeze;
 pub use id::{PluginId, Wanted};
 pub use ledger::{Asked, RolledBack, Standing};
 

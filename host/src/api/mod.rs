@@ -17,6 +17,7 @@ mod audit;
 mod directory;
 mod oidc;
 mod openapi;
+mod plugins;
 mod session;
 mod setup;
 #[cfg(test)]
@@ -52,6 +53,7 @@ fn resources() -> OpenApiRouter<Plane> {
         .merge(setup::routes())
         .merge(tokens::routes())
         .merge(users::routes())
+        .merge(plugins::routes())
 }
 
 /// The API without authentication: whoever calls it has put the principal into the request.

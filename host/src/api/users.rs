@@ -142,7 +142,8 @@ async fn set_password(
     Ok(Tagged(user.revision, user))
 }
 
-/// Delete a user with their sessions and tokens.
+/// Delete a user with their sessions and tokens. Whoever comes from the identity provider is made anew when they
+/// sign in again: disable them to keep them out.
 #[utoipa::path(
     delete, path = "/users/{id}", tag = "users",
     params(

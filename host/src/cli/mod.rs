@@ -1,11 +1,13 @@
 //! The command line: thin, over the library.
 
+mod backup;
 mod check;
 mod export;
 mod inspect;
 mod install;
 mod options;
 mod progress;
+mod recovery;
 mod report;
 mod server;
 mod sync;
@@ -54,9 +56,18 @@ enum Command {
     /// Install, look at and swap plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Copy a server's databases and plugins into a folder, while it works.
+    Backup(backup::Backup),
+    /// Put a backup into an empty data folder.
+    Restore(backup::Restore),
     /// The server's configuration.
     #[command(subcommand)]
     Config(server::ConfigCommand),
+    /// The key that a server's secrets are encrypted with.
+    #[command(subcommand)]
+    Vault(recovery::VaultCommand),
+    /// Give a user of a server a new password, read from the terminal or standard input.
+    ResetPassword(recovery::ResetPassword),
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,6 +108,10 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         match arguments.command {
             Command::Serve(command) => command.run(filter).await,
             Command::Config(command) => command.run(),
+            Command::Vault(command) => command.run().await,
+            Command::ResetPassword(command) => command.run().await,
+            Command::Backup(command) => command.run().await,
+            Command::Restore(command) => command.run().await,
             Command::Sync(command) => command.run().await,
             Command::Export(command) => command.run().await,
             Command::Check(command) => command.run().await,

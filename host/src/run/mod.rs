@@ -15,6 +15,8 @@ mod report;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tracing::Instrument;
+
 use crate::contract::{Fault, FaultKind, GroupLink, Opening, Problem, TransformMap};
 use crate::directory::{
     Cursor, Directory, DirectoryError, Finish, Mode, OpenPartition, PageRequest, Removals, Run,
@@ -24,6 +26,7 @@ use crate::egress::{Egress, EgressError, Limits as EgressLimits, Usage};
 use crate::limits::{Guard, Limits, Patience};
 use crate::plugin::{CallError, Plugin, RunLog, RunRequest, Session};
 use crate::settings::Settings;
+use crate::telemetry;
 
 pub use progress::{Interrupt, Peaks, Progress, Reading, Traffic};
 pub use report::{
@@ -150,6 +153,30 @@ fn egress_fault(error: &EgressError) -> Fault {
 /// # Errors
 /// Only where the directory fails; everything else is in the report.
 pub async fn run(
+    job: &Job,
+    directory: &Arc<dyn Directory>,
+    egress: &Arc<Egress>,
+    progress: &Arc<Progress>,
+) -> Result<Report, DirectoryError> {
+    let span = tracing::info_span!(
+        target: telemetry::TARGET,
+        "run",
+        connector = job.connector,
+        plugin = %job.plugin.description().id(),
+        mode = tracing::field::Empty,
+        state = tracing::field::Empty,
+    );
+    let outcome = run_untraced(job, directory, egress, progress)
+        .instrument(span.clone())
+        .await;
+    if let Ok(report) = &outcome {
+        span.record("mode", tracing::field::debug(report.mode));
+        span.record("state", tracing::field::debug(report.state));
+    }
+    outcome
+}
+
+async fn run_untraced(
     job: &Job,
     directory: &Arc<dyn Directory>,
     egress: &Arc<Egress>,

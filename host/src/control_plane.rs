@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::directory::Directory;
 use crate::egress::Egress;
 use crate::plugin::registry::Registry;
+use crate::vault::Vault;
 
 /// Everything that a serving host works with.
 pub struct ControlPlane {
@@ -15,9 +17,13 @@ pub struct ControlPlane {
     /// Users, groups and memberships.
     pub directory: Arc<dyn Directory>,
     /// Installed plugins.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     /// The way out.
     pub egress: Arc<Egress>,
+    /// Secrets.
+    pub vault: Arc<Vault>,
+    /// What administrators configured.
+    pub catalog: Arc<Catalog>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }

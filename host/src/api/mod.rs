@@ -14,7 +14,19 @@ pub mod problem;
 pub mod revision;
 
 mod audit;
+mod connector_types;
+mod connectors;
+mod data_models;
+mod group_links;
+mod known;
 mod openapi;
+mod profiles;
+mod refusal;
+mod schedules;
+mod transform_maps;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -32,7 +44,15 @@ pub type Plane = Arc<ControlPlane>;
 
 /// Every resource, below `/api/v1`.
 fn resources() -> OpenApiRouter<Plane> {
-    OpenApiRouter::new().merge(audit::routes())
+    OpenApiRouter::new()
+        .merge(audit::routes())
+        .merge(connector_types::routes())
+        .merge(connectors::routes())
+        .merge(data_models::routes())
+        .merge(group_links::routes())
+        .merge(profiles::routes())
+        .merge(schedules::routes())
+        .merge(transform_maps::routes())
 }
 
 /// The API without authentication: whoever calls it has put the principal into the request.

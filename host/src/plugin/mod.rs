@@ -27,7 +27,7 @@ pub use log::{Level, LogLine, RunLog};
 pub use state::Session;
 
 pub(crate) use load::hex;
-pub(crate) use log::harmless;
+pub(crate) use log::{harmless, is_format_control};
 
 use crate::contract::{Fault, FaultKind};
 

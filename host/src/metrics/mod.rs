@@ -74,6 +74,16 @@ pub struct Gauges {
     connectors: Arc<Names>,
 }
 
+/// A run that is in flight until this is dropped, however it ends.
+#[derive(Debug)]
+pub struct InFlight(Level);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// What is counted. One for a process.
 pub struct Metrics {
     registry: Registry,
@@ -220,6 +230,14 @@ impl Metrics {
         samplers.push(sampler);
     }
 
+    /// A run begins; it is in flight for as long as what this gives is kept.
+    #[must_use]
+    pub fn run_started(&self) -> InFlight {
+        let runs = self.gauges.runs_in_flight.clone();
+        runs.inc();
+        InFlight(runs)
+    }
+
     /// A run of this connector has ended.
     pub fn run_ended(&self, connector: &str, report: &Report) {
         let name = self.connectors.bounded(connector);
@@ -301,10 +319,9 @@ impl Gauges {
         self.instances.set(count(n as u64));
     }
 
-    /// How many runs are carried out now, and how many wait.
-    pub fn runs(&self, in_flight: u64, queued: u64) {
-        self.runs_in_flight.set(count(in_flight));
-        self.queue.set(count(queued));
+    /// How many runs wait.
+    pub fn runs_queued(&self, n: u64) {
+        self.queue.set(count(n));
     }
 
     /// How large a store is on disk.

@@ -133,7 +133,7 @@ impl Sampler for Shrinking {
             gauges.cursor_age(connector, Duration::from_secs(60));
             gauges.secret_expiry(connector, "clientSecret", -3.0);
         }
-        gauges.runs(1, 4);
+        gauges.runs_queued(4);
         gauges.store("control", 4_096);
         connectors.pop();
     }
@@ -152,4 +152,17 @@ async fn gauges_are_read_when_somebody_asks_and_forget_what_is_gone() {
     let text = metrics.text().await;
     assert_eq!(value(&text, users), None, "{text}");
     assert!(value(&text, &users.replace("\"b\"", "\"a\"")).is_some());
+}
+
+#[tokio::test]
+async fn a_run_is_in_flight_until_it_ends_however_it_ends() {
+    let metrics = Metrics::default();
+    let run = metrics.run_started();
+    let given_up = metrics.run_started();
+    drop(given_up);
+    let now = value(&metrics.text().await, "connector_runs_in_flight");
+    assert_eq!(now, Some(1.0));
+    drop(run);
+    let then = value(&metrics.text().await, "connector_runs_in_flight");
+    assert_eq!(then, Some(0.0));
 }

@@ -6,16 +6,17 @@ mod inspect;
 mod install;
 mod options;
 mod progress;
+mod remote;
 mod report;
 mod sync;
 mod table;
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use connector_host::contract::Problem;
-use connector_host::run::{EXIT_CONFIGURATION, EXIT_FAILED};
+use connector_host::run::{EXIT_CONFIGURATION, EXIT_FAILED, EXIT_PROCESSED};
 
 /// Runs directory connectors: WebAssembly components that bring users, groups and memberships into a
 /// platform's directory.
@@ -48,6 +49,8 @@ enum Command {
     /// Install, look at and swap plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    #[command(flatten)]
+    Remote(remote::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,6 +95,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
                 PluginCommand::Rollback(command) => command.run().await,
                 PluginCommand::Remove(command) => command.run().await,
             },
+            Command::Remote(command) => command.run().await,
         }
     });
     match outcome {
@@ -114,12 +118,26 @@ fn list(problems: &[Problem]) -> String {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    // Where standard error is gone there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let code = exit_code(error);
+    if code != EXIT_PROCESSED {
+        // Where standard error is gone there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    }
+    ExitCode::from(code)
+}
+
+/// The exit code of a command that ended with an error.
+fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<Mistakes>().is_some() {
-        ExitCode::from(EXIT_CONFIGURATION)
-    } else {
-        ExitCode::from(EXIT_FAILED)
+        return EXIT_CONFIGURATION;
+    }
+    if let Some(failure) = error.downcast_ref::<remote::Failure>() {
+        return failure.exit_code();
+    }
+    match error.downcast_ref::<std::io::Error>() {
+        // A reader that has seen enough, such as `head`, is no failure.
+        Some(error) if error.kind() == ErrorKind::BrokenPipe => EXIT_PROCESSED,
+        _ => EXIT_FAILED,
     }
 }
 
@@ -137,4 +155,16 @@ fn log_to_stderr(verbose: u8) {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_go_together() {
+        Arguments::command().debug_assert();
+    }
 }

@@ -37,6 +37,7 @@ use secrecy::SecretString;
 
 pub use allow::{Origin, OriginError};
 pub use body::Body;
+pub use client::tls;
 pub use credential::{Grant, Refusal};
 pub use error::{BodyError, EgressError, SendError, SendErrorKind};
 pub use gate::Throttle;

@@ -8,15 +8,19 @@ mod options;
 mod progress;
 mod remote;
 mod report;
+mod server;
 mod sync;
 mod table;
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use connector_host::config::{ConfigError, LogPolicy, TelemetryPolicy};
 use connector_host::contract::Problem;
 use connector_host::run::{EXIT_CONFIGURATION, EXIT_FAILED, EXIT_PROCESSED};
+use connector_host::server::ServeError;
+use connector_host::telemetry;
 
 /// Runs directory connectors: WebAssembly components that bring users, groups and memberships into a
 /// platform's directory.
@@ -40,6 +44,8 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve the API and the web pages, and run connectors on time, until told to stop.
+    Serve(server::Serve),
     /// Synchronise a directory once, without a server.
     Sync(sync::Sync),
     /// Stream the directory as NDJSON.
@@ -49,6 +55,9 @@ enum Command {
     /// Install, look at and swap plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// The server's configuration.
+    #[command(subcommand)]
+    Config(server::ConfigCommand),
     #[command(flatten)]
     Remote(remote::Command),
 }
@@ -73,7 +82,13 @@ enum PluginCommand {
 
 /// Runs a command to its exit code.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
-    log_to_stderr(arguments.verbose);
+    let filter = filter(arguments.verbose);
+    // A server's logs are configured.
+    if !matches!(arguments.command, Command::Serve(_))
+        && let Err(error) = log_to_stderr(filter.unwrap_or("error"))
+    {
+        return failed(&error.into());
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -83,6 +98,8 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match arguments.command {
+            Command::Serve(command) => command.run(filter).await,
+            Command::Config(command) => command.run(),
             Command::Sync(command) => command.run().await,
             Command::Export(command) => command.run().await,
             Command::Check(command) => command.run().await,
@@ -128,7 +145,8 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 /// The exit code of a command that ended with an error.
 fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<Mistakes>().is_some() {
+    let plain_http = matches!(error.downcast_ref(), Some(ServeError::PlainHttp(_)));
+    if error.is::<Mistakes>() || error.is::<ConfigError>() || plain_http {
         return EXIT_CONFIGURATION;
     }
     if let Some(failure) = error.downcast_ref::<remote::Failure>() {
@@ -141,20 +159,22 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
+/// What `--verbose` lets through, if it is given.
+fn filter(verbose: u8) -> Option<&'static str> {
+    match verbose {
+        0 => None,
+        1 => Some("info,sqlx=warn"),
+        _ => Some("debug,hyper=info,h2=info,sqlx=info,wasmtime=info,cranelift=info"),
+    }
+}
+
 /// `CONNECTOR_LOG` wins over `--verbose`.
-fn log_to_stderr(verbose: u8) {
-    let default = match verbose {
-        0 => "error",
-        1 => "info,sqlx=warn",
-        _ => "debug,hyper=info,h2=info,sqlx=info,wasmtime=info,cranelift=info",
+fn log_to_stderr(filter: &str) -> Result<(), telemetry::TelemetryError> {
+    let log = LogPolicy {
+        filter: std::env::var("CONNECTOR_LOG").unwrap_or_else(|_| filter.into()),
+        ..LogPolicy::default()
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CONNECTOR_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    telemetry::start(&log, &TelemetryPolicy::default(), &[]).map(drop)
 }
 
 #[cfg(test)]

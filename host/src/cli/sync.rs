@@ -1,6 +1,5 @@
 //! `connector-host sync`.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use connector_host::contract::GroupLink;
 use connector_host::directory::{self, Directory};
 use connector_host::egress::Egress;
 use connector_host::limits::{Guard, Patience};
+use connector_host::lock::Lock;
 use connector_host::plugin::Plugin;
 use connector_host::run::{self, EXIT_FAILED, Job, Progress, Report, WantedMode};
 
@@ -78,7 +78,7 @@ impl Sync {
         let egress = self.network.egress()?;
         // Before the database is made: a mistake in the settings leaves nothing behind.
         let mut job = self.next_job(&source).await?;
-        let _alone = lock(&self.directory.database)?;
+        let _alone = Lock::directory(&self.directory.database)?;
         let directory: Arc<dyn Directory> =
             Arc::from(directory::open(&self.directory.database).await?);
         loop {
@@ -181,23 +181,4 @@ fn pause(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|pause| !pause.is_zero())
         .ok_or_else(|| "write a time above zero, such as 15m".into())
-}
-
-/// Two runs into one file at a time would each give the other's run up. The system lets go of the lock
-/// when the process ends, however it ends.
-fn lock(database: &str) -> anyhow::Result<Option<File>> {
-    if database.contains("://") {
-        return Ok(None);
-    }
-    let path = format!("{database}.lock");
-    let file = File::create(&path).with_context(|| format!("the lock file {path}"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            anyhow::bail!("another sync is writing to {database}; wait for it to end")
-        }
-        Err(std::fs::TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("the lock file {path}"))
-        }
-    }
 }

@@ -215,6 +215,16 @@ impl QuotaPolicy {
     }
 }
 
+impl fmt::Display for QuotaPolicy {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Declared => out.write_str("declared"),
+            Self::Units(units) => write!(out, "{units}"),
+            Self::Unlimited => out.write_str("unlimited"),
+        }
+    }
+}
+
 impl std::str::FromStr for QuotaPolicy {
     type Err = String;
 

@@ -358,8 +358,10 @@ impl Running<'_> {
                     remove: matches!(state, RunState::Processed | RunState::Partial),
                     // A group that can't be read must not keep the others from going on; a part of
                     // the work that was given up must be read again.
-                    promote_cursor: matches!(state, RunState::Processed | RunState::Partial)
-                        && self.failures.is_empty(),
+                    promote_cursor: matches!(
+                        state,
+                        RunState::Processed | RunState::Partial | RunState::Held
+                    ) && self.failures.is_empty(),
                     report: serde_json::json!({
                         "fault": fault,
                         "failures": self.failures.kept,
@@ -398,6 +400,7 @@ impl Running<'_> {
             fault: ended.fault,
             problems: Vec::new(),
             tally: ended.tally,
+            pages: reading.pages,
             failures: self.failures.kept.clone(),
             failures_dropped: self.failures.dropped,
             removals: ended.removals,
@@ -449,6 +452,7 @@ fn not_begun(job: &Job, error: ConnectError, started: Instant) -> Report {
         fault,
         problems,
         tally: Tally::default(),
+        pages: 0,
         failures: Vec::new(),
         failures_dropped: 0,
         removals: None,

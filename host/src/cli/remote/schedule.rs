@@ -93,7 +93,11 @@ impl<'t> Words<'t> {
             "weekday" => return self.weekdays(),
             word => match weekday(word) {
                 Some(day) => return self.every(count, Unit::Weeks, Some(day), today),
-                None => return Err(format!("`{word}` is no unit of time and no day of the week")),
+                None => {
+                    return Err(format!(
+                        "`{word}` is no unit of time and no day of the week"
+                    ));
+                }
             },
         };
         self.every(count, unit, None, today)
@@ -117,7 +121,8 @@ impl<'t> Words<'t> {
                     day = Some(found.ok_or_else(|| format!("`{word}` is no day of the week"))?);
                 }
                 Unit::Months => {
-                    let number = word.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '.');
+                    let number =
+                        word.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '.');
                     let number = number.parse::<i8>().ok().filter(|n| (1..=31).contains(n));
                     let wrong = || format!("`{word}` is no day of a month");
                     day_of_month = Some(number.ok_or_else(wrong)?);
@@ -158,7 +163,10 @@ impl<'t> Words<'t> {
     }
 
     fn cron(&mut self) -> Result<Rhythm, String> {
-        let window = self.words.iter().position(|word| matches!(*word, "from" | "until"));
+        let window = self
+            .words
+            .iter()
+            .position(|word| matches!(*word, "from" | "until"));
         let after = self.words.split_off(window.unwrap_or(self.words.len()));
         let expression = std::mem::replace(&mut self.words, after).join(" ");
         let window = self.window()?;
@@ -267,11 +275,23 @@ mod tests {
     fn said(text: &str) -> Result<String, String> {
         let now = "2026-02-24T23:30:00Z".parse().unwrap();
         let schedule = parse(text, "Europe/Berlin", now)?;
-        assert!(schedule.check().is_empty(), "{text}: {:?}", schedule.check());
+        assert!(
+            schedule.check().is_empty(),
+            "{text}: {:?}",
+            schedule.check()
+        );
         let rhythm = serde_json::to_value(&schedule.rhythm).unwrap();
-        let field = |name: &str| rhythm.get(name).map(|value| value.to_string().replace('"', ""));
+        let field = |name: &str| {
+            rhythm
+                .get(name)
+                .map(|value| value.to_string().replace('"', ""))
+        };
         let fields = ["kind", "count", "unit", "at", "expression", "start", "end"];
-        Ok(fields.into_iter().filter_map(field).collect::<Vec<_>>().join(" "))
+        Ok(fields
+            .into_iter()
+            .filter_map(field)
+            .collect::<Vec<_>>()
+            .join(" "))
     }
 
     #[test]
@@ -284,10 +304,16 @@ mod tests {
             ("hourly", "every 1 hours 2026-02-25T00:00:00"),
             ("daily at 02:00", "every 1 days 2026-02-25T02:00:00"),
             ("every 2 days at 2:05", "every 2 days 2026-02-25T02:05:00"),
-            ("weekly on monday at 02:00", "every 1 weeks 2026-03-02T02:00:00"),
+            (
+                "weekly on monday at 02:00",
+                "every 1 weeks 2026-03-02T02:00:00",
+            ),
             ("every 2 weeks on wed", "every 2 weeks 2026-02-25T00:00:00"),
             ("every sunday at 23:59", "every 1 weeks 2026-03-01T23:59:00"),
-            ("monthly on 31 at 02:00", "every 1 months 2026-01-31T02:00:00"),
+            (
+                "monthly on 31 at 02:00",
+                "every 1 months 2026-01-31T02:00:00",
+            ),
             ("monthly on the 1st", "every 1 months 2026-02-01T00:00:00"),
             (
                 "monthly on 31 from 2026-02-10",

@@ -20,10 +20,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::Mutex;
 
 use super::{Engine, Plugin, PluginError};
+use crate::config::section::section;
 use folder::{Dropped, Folder};
 use ledger::{Ledger, Release};
 use signature::TrustedKeys;
@@ -32,30 +33,19 @@ pub use error::RegistryError;
 pub use id::{PluginId, Wanted};
 pub use ledger::{Asked, RolledBack, Standing};
 
-/// What an operator decides about plugins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub struct PluginPolicy {
-    /// Whether plugins without the signature of a trusted key are refused.
-    pub require_signature: bool,
-    /// Public keys, as minisign writes them.
-    pub trusted_keys: Vec<String>,
-    /// After how many failed runs a version that has had no good one gives way to the one before it;
-    /// 0 for never.
-    pub rollback_after: u32,
-    /// Whether a newer version that is dropped into the folder becomes active by itself, as far as it
-    /// asks for no more than was approved.
-    pub activate_dropped: bool,
-}
-
-impl Default for PluginPolicy {
-    fn default() -> Self {
-        Self {
-            require_signature: false,
-            trusted_keys: Vec::new(),
-            rollback_after: 3,
-            activate_dropped: true,
-        }
+section! {
+    /// Which plugins are let in, and when they give way.
+    pub struct PluginPolicy at "plugins" {
+        /// Whether plugins without the signature of a trusted key are refused.
+        pub require_signature: bool = false;
+        /// Public keys, as minisign writes them.
+        pub trusted_keys: Vec<String> = Vec::new();
+        /// After how many failed runs a version that has had no good one gives way to the one before it;
+        /// 0 for never.
+        pub rollback_after: u32 = 3;
+        /// Whether a newer version that is dropped into the folder becomes active by itself, as far as it
+        /// asks for no more than was approved.
+        pub activate_dropped: bool = true;
     }
 }
 

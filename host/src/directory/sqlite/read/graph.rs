@@ -15,7 +15,8 @@ use super::changes::objects;
 use super::{Found, find, most_counted, one_more, paged, place, total};
 use crate::directory::position::Listing;
 use crate::directory::{
-    ConnectorKey, GroupRecord, MemberKind, MemberRecord, Named, Page, PageRequest, Path, Total, Why,
+    ConnectorKey, GroupRecord, MemberKind, MemberRecord, MembershipPath, Named, Page, PageRequest,
+    Total, Why,
 };
 
 /// How many ways from a group are followed before an explanation ends with what it has. Only where most of a
@@ -348,9 +349,9 @@ async fn names_on(
         .collect())
 }
 
-fn path(way: Option<&Vec<i64>>, names: &HashMap<i64, Named>) -> Path {
+fn path(way: Option<&Vec<i64>>, names: &HashMap<i64, Named>) -> MembershipPath {
     let groups = way.into_iter().flatten();
-    Path(groups.filter_map(|key| names.get(key).cloned()).collect())
+    MembershipPath(groups.filter_map(|key| names.get(key).cloned()).collect())
 }
 
 fn nothing<T>() -> Page<T> {

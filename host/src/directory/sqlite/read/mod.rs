@@ -6,6 +6,8 @@ mod object;
 mod runs;
 mod search;
 
+pub(super) use self::runs::run;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -172,6 +174,17 @@ impl DirectoryReader for Sqlite {
     async fn connectors(&self) -> std::result::Result<Vec<ConnectorRecord>, DirectoryError> {
         self.view("listed connectors", async |view| {
             runs::connectors(view).await
+        })
+        .await
+    }
+
+    async fn find(&self, name: &str) -> std::result::Result<Option<ConnectorKey>, DirectoryError> {
+        self.view("looked for a connector", async |view| {
+            let key: Option<i64> = sqlx::query_scalar("SELECT key FROM connector WHERE name = $1")
+                .bind(name)
+                .fetch_optional(view)
+                .await?;
+            Ok(key.map(ConnectorKey))
         })
         .await
     }

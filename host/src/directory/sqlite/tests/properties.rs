@@ -19,6 +19,8 @@ enum Step {
     Reopen,
     Process,
     End(RunState, bool),
+    /// Ended as held, then decided over.
+    Decide(Verdict),
 }
 
 const IDS: [&str; 7] = ["a", "b", "c", "g1", "g2", "g3", "x"];
@@ -75,6 +77,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::End(RunState::Partial, true)),
         1 => Just(Step::End(RunState::Held, false)),
         1 => Just(Step::End(RunState::Failed, false)),
+        1 => Just(Step::End(RunState::Cancelled, false)),
+        2 => select(vec![Verdict::Allow, Verdict::Reject]).prop_map(Step::Decide),
     ]
 }
 
@@ -136,7 +140,26 @@ impl Pair {
                 }
                 self.finish(state, remove).await;
             }
+            Step::Decide(verdict) => self.decide(verdict).await,
         }
+    }
+
+    async fn decide(&mut self, verdict: Verdict) {
+        let allow = verdict == Verdict::Allow;
+        self.assess().await;
+        let tally = self.fixture.finish(self.run, RunState::Held, false).await;
+        let mut held = self.model.clone();
+        assert_eq!(tally, held.finish(RunState::Held, false));
+        self.compare_with(&held).await;
+        let decision = Decision {
+            verdict,
+            actor: String::new(),
+            reason: String::new(),
+        };
+        self.fixture.store.decide(self.run, decision).await.unwrap();
+        self.model.finish(RunState::Held, allow);
+        self.compare().await;
+        self.begin(Mode::Incremental, false).await;
     }
 
     async fn commit(&mut self, pages: Vec<Vec<Change>>) {
@@ -173,7 +196,11 @@ impl Pair {
     }
 
     async fn compare(&self) {
-        let Self { fixture, model, .. } = self;
+        self.compare_with(&self.model).await;
+    }
+
+    async fn compare_with(&self, model: &Model) {
+        let fixture = &self.fixture;
         let sorted = async |what| {
             let mut records = fixture.export(what).await;
             records.sort();

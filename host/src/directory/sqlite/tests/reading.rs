@@ -224,7 +224,7 @@ impl Graph {
     }
 }
 
-fn ids(path: &Path) -> Vec<String> {
+fn ids(path: &MembershipPath) -> Vec<String> {
     path.0.iter().map(|group| group.id.clone()).collect()
 }
 

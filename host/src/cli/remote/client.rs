@@ -1,5 +1,7 @@
 //! Requests to a connector host's API.
 
+use std::error::Error;
+use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,8 +40,8 @@ pub(super) struct Client {
     token: Option<HeaderValue>,
 }
 
-/// A request to be sent.
-#[derive(Debug, Clone)]
+/// A request to be sent. Its body may have secrets, so it can't be shown.
+#[derive(Clone)]
 pub(super) struct Request {
     client: Client,
     method: Method,
@@ -345,32 +347,15 @@ fn foreign(server: &Url, what: &str) -> Failure {
 
 /// Why a request got no answer.
 pub(super) fn unreachable(server: &Url, error: &reqwest::Error) -> Failure {
-    let mut causes = Vec::new();
-    let mut certificate = false;
-    let mut tls = false;
-    let mut refused = false;
-    let mut next: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        // The library hides it in an input or output error, which doesn't tell it as its source.
-        let inner = cause.downcast_ref::<std::io::Error>();
-        refused |= inner.is_some_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused);
-        let hidden = inner.and_then(std::io::Error::get_ref);
-        let wrong = cause
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| hidden.and_then(|hidden| hidden.downcast_ref::<rustls::Error>()));
-        tls |= wrong.is_some();
-        certificate |= matches!(wrong, Some(rustls::Error::InvalidCertificate(_)));
-        next = cause.source();
-    }
-    let why = causes.last().cloned().unwrap_or_else(|| error.to_string());
-    if certificate {
+    let cause = Cause::of(error);
+    let why = &cause.why;
+    if cause.certificate {
         return Failure::connection(
             format!("{server} shows a certificate that isn't trusted: {why}"),
             "If an authority of your own signed it, name that authority's PEM file with --ca-file.",
         );
     }
-    if tls {
+    if cause.tls {
         return Failure::connection(
             format!("{server} and this client find no common TLS: {why}"),
             "See whether the port speaks https, or whether --server should say http.",
@@ -382,7 +367,7 @@ pub(super) fn unreachable(server: &Url, error: &reqwest::Error) -> Failure {
             "Try again; if it fails again, look at the server's log and at what is between.",
         );
     }
-    if refused {
+    if cause.refused {
         return Failure::connection(
             format!("nothing listens at {server}"),
             "Start the server with `connector-host serve`, or give its address with --server or CONNECTOR_SERVER.",
@@ -392,4 +377,40 @@ pub(super) fn unreachable(server: &Url, error: &reqwest::Error) -> Failure {
         format!("{server} can't be reached: {why}"),
         "See whether the name is right and the server up, and whether a firewall or a proxy is between.",
     )
+}
+
+/// What lies below an error of the client.
+#[derive(Debug, Default)]
+struct Cause {
+    /// The innermost error.
+    why: String,
+    certificate: bool,
+    tls: bool,
+    refused: bool,
+}
+
+impl Cause {
+    fn of(error: &reqwest::Error) -> Self {
+        let mut found = Self::default();
+        found.look(error);
+        found
+    }
+
+    fn look(&mut self, error: &(dyn Error + 'static)) {
+        self.why = error.to_string();
+        if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            self.tls = true;
+            self.certificate = matches!(error, rustls::Error::InvalidCertificate(_));
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            self.refused |= error.kind() == io::ErrorKind::ConnectionRefused;
+            // The `source` of such an error leaves out what it wraps.
+            if let Some(inner) = error.get_ref() {
+                return self.look(inner);
+            }
+        }
+        if let Some(source) = error.source() {
+            self.look(source);
+        }
+    }
 }

@@ -2,11 +2,14 @@
 
 mod audit;
 mod client;
+mod connector;
 mod failure;
 mod group;
 mod output;
 mod pages;
+mod profile;
 mod resolve;
+mod run;
 mod schedule;
 #[cfg(test)]
 mod testing;
@@ -37,6 +40,15 @@ const ENTRIES: usize = 50;
 /// Commands against a running server.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
+    /// Connectors: what brings users and groups.
+    #[command(after_help = NAMES)]
+    Connector(Noun<connector::Command>),
+    /// Profiles: when a connector runs, with which map, and what its runs may remove.
+    #[command(after_help = NAMES)]
+    Profile(Noun<profile::Command>),
+    /// Runs: what was read when, and what became of it.
+    #[command(after_help = NAMES)]
+    Run(Noun<run::Command>),
     /// Find groups, and see who is in them and why.
     #[command(after_help = NAMES)]
     Group(Noun<group::Command>),
@@ -125,15 +137,18 @@ impl Command {
 
     async fn run_with(self, token: Option<SecretString>, console: Console) -> anyhow::Result<u8> {
         match self {
-            Self::Group(noun) => run(noun.options, noun.command, token, console).await,
-            Self::Token(noun) => run(noun.options, noun.command, token, console).await,
-            Self::User(noun) => run(noun.options, noun.command, token, console).await,
-            Self::Audit(verb) => run(verb.options, verb.command, token, console).await,
+            Self::Connector(noun) => act(noun.options, noun.command, token, console).await,
+            Self::Profile(noun) => act(noun.options, noun.command, token, console).await,
+            Self::Run(noun) => act(noun.options, noun.command, token, console).await,
+            Self::Group(noun) => act(noun.options, noun.command, token, console).await,
+            Self::Token(noun) => act(noun.options, noun.command, token, console).await,
+            Self::User(noun) => act(noun.options, noun.command, token, console).await,
+            Self::Audit(verb) => act(verb.options, verb.command, token, console).await,
         }
     }
 }
 
-async fn run(
+async fn act(
     options: RemoteOptions,
     command: impl Act,
     token: Option<SecretString>,

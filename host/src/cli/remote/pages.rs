@@ -9,7 +9,6 @@ use super::failure::Failure;
 const MOST_OF_A_PAGE: usize = 500;
 
 /// The pages of a list, up to so many entries.
-#[derive(Debug)]
 pub(super) struct Pages {
     request: Request,
     cursor: Option<String>,

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::{Access, AccessError};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, VaultPolicy, user_folder};
 use crate::database::{Database, DatabaseError};
 use crate::directory::{self, Directory, DirectoryError};
 use crate::egress::{Egress, EgressError};
@@ -16,6 +16,7 @@ use crate::lock::{Lock, LockError};
 use crate::metrics::Metrics;
 use crate::plugin::registry::{Registry, RegistryError};
 use crate::plugin::{Engine, PluginError, make_private};
+use crate::vault::{Key, KeyError, KeyPlace, Vault, VaultError};
 
 /// Everything that a serving host works with.
 pub struct ControlPlane {
@@ -37,6 +38,8 @@ pub struct ControlPlane {
     pub egress: Arc<Egress>,
     /// Who may do what.
     pub access: Arc<Access>,
+    /// Secrets, encrypted at rest.
+    pub vault: Arc<Vault>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What is counted.
@@ -75,6 +78,14 @@ pub enum OpenError {
     /// Plugins can't be run.
     #[error(transparent)]
     Engine(#[from] PluginError),
+    /// There is no key for the vault.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The vault's key is not the one that its secrets were sealed with.
+    #[error(
+        "the vault's key is not the one that the data folder's secrets were sealed with; give the right key"
+    )]
+    Vault(#[source] VaultError),
     /// Nobody could be let in as configured.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -104,9 +115,12 @@ impl ControlPlane {
         let engine = Engine::new(config.limits.clone(), Some(&code))?;
         let registry = Registry::open(&engine, &plugins, config.plugins.clone())?;
         let egress = Egress::new(config.network.options())?;
+        let vault = Vault::new(open_key(&config.vault, &database).await?);
+        vault.verify(&database).await.map_err(OpenError::Vault)?;
         let access = Access::new(database.clone(), Arc::clone(&clock), config.access.clone())?;
         Ok(Self {
             access: Arc::new(access),
+            vault: Arc::new(vault),
             database,
             directory,
             directory_database,
@@ -135,6 +149,41 @@ impl std::fmt::Debug for ControlPlane {
             .field("data_dir", &self.data_dir)
             .finish_non_exhaustive()
     }
+}
+
+/// Where the vault's key is.
+#[must_use]
+pub fn key_place(policy: &VaultPolicy) -> Option<KeyPlace> {
+    if let Some(file) = &policy.key_file {
+        return Some(KeyPlace::File(file.clone()));
+    }
+    if let Some(variable) = &policy.key_env {
+        return Some(KeyPlace::Environment(variable.clone()));
+    }
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    if credentials.is_some_and(|folder| Path::new(&folder).join(&policy.credential).exists()) {
+        return Some(KeyPlace::Credential(policy.credential.clone()));
+    }
+    // Not below the data folder: whoever copies that must not have the key.
+    let folder = user_folder("XDG_CONFIG_HOME", ".config")?;
+    Some(KeyPlace::File(folder.join("vault.key")))
+}
+
+/// The vault's key. Where it belongs into a file that isn't there, and no secret was ever sealed, it is made.
+async fn open_key(policy: &VaultPolicy, database: &Database) -> Result<Key, OpenError> {
+    let place = key_place(policy).ok_or(OpenError::NoFolder)?;
+    if let KeyPlace::File(file) = &place
+        && !file.exists()
+        && Vault::is_empty(database).await.map_err(OpenError::Vault)?
+    {
+        let key = Key::generate();
+        key.write(file)?;
+        tracing::warn!(
+            "made a key for the vault in {}; keep a copy of it apart from backups of the data folder",
+            file.display()
+        );
+    }
+    Ok(Key::read(&place)?)
 }
 
 /// The control database in a data folder.
@@ -179,6 +228,7 @@ pub(crate) mod testing {
         let mut config = Config::default();
         config.server.data_dir = Some(folder.join("data"));
         config.server.listen = ([127, 0, 0, 1], 0).into();
+        config.vault.key_file = Some(folder.join("vault.key"));
         config.limits.all = Overrides {
             in_flight: Some(2),
             ..Overrides::default()

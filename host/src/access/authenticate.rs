@@ -40,9 +40,7 @@ const BEFORE_SETUP: [&str; 4] = [
 /// Whoever brings neither goes on as nobody: the handlers refuse them where somebody is needed. Refused here are
 /// a token that isn't valid and, below `/api/`, such a session (401), a change that another site may have caused
 /// (403), and, while there is no user, everything but health, the API's description and setting up (401).
-///
-/// Use it with [`axum::middleware::from_fn_with_state`].
-pub async fn authenticate(
+pub(super) async fn authenticate(
     State(access): State<Arc<Access>>,
     request: Request,
     next: Next,

@@ -17,6 +17,8 @@ mod setup;
 mod sign_in;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod throttle;
 mod token;
 mod user;
@@ -38,11 +40,12 @@ use crate::audit::{self, Actor, ActorKind, Deed, Target};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
 
-pub use authenticate::authenticate;
 pub use csrf::{CSRF_FIELD, CSRF_HEADER};
 pub use error::AccessError;
 pub use network::Network;
-pub use oidc::{OIDC_COOKIE, OidcError, Started};
+#[cfg(test)]
+pub(crate) use oidc::testing as oidc_testing;
+pub use oidc::{OIDC_COOKIE, OIDC_PATIENCE, OidcAnswer, OidcError, Started};
 pub use policy::{AccessPolicy, OidcPolicy, PasswordSignIn, PolicyError, WrongField};
 pub(crate) use secret::deserialize as deserialize_secret;
 pub use session::{NewSession, SessionEntry, SignedInBy};
@@ -109,7 +112,7 @@ impl Principal {
     }
 }
 
-/// The user behind a request and how it proved that. [`authenticate`] puts it beside the [`Principal`].
+/// The user behind a request and how it proved that. [`authenticated`] puts it beside the [`Principal`].
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// Who it is, for the record, and what they may do.
@@ -153,6 +156,18 @@ pub struct Access {
     /// Whether there is a user; stays true, since the last admin can't go.
     configured: AtomicBool,
     oidc: Option<oidc::Oidc>,
+}
+
+/// Lays the layer that finds out who makes a request around a router.
+///
+/// It puts the [`Visitor`] of a request into its extensions, and, where a token or a session's cookie comes with
+/// it, the [`Principal`] and the [`Caller`]. Whoever brings neither goes on as nobody: the handlers refuse them
+/// where somebody is needed.
+pub fn authenticated(router: axum::Router, access: Arc<Access>) -> axum::Router {
+    router.layer(axum::middleware::from_fn_with_state(
+        access,
+        authenticate::authenticate,
+    ))
 }
 
 impl Access {

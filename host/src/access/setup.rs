@@ -10,8 +10,8 @@ use serde_json::json;
 use super::error::AccessError;
 use super::secret::{self, Digest};
 use super::session::{NewSession, SignedInBy, principal};
-use super::user::{Draft, check_names, refuse};
-use super::visitor::Visitor;
+use super::user::{Draft, LONGEST_NAME, check_names, refuse};
+use super::visitor::{Visitor, bounded};
 use super::{Access, Role, any_user, password};
 
 /// Crockford's digits: none is taken for another when a code is typed.
@@ -102,6 +102,8 @@ impl Access {
         }
         self.throttle.setup(visitor.address, self.now())?;
         if !self.setup.is(code) {
+            let claimed = bounded(name, LONGEST_NAME);
+            self.record_failure(&claimed, visitor, "setup").await?;
             return Err(AccessError::SetupCode);
         }
         let mut wrong = check_names(name, name);

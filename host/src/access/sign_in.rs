@@ -7,14 +7,12 @@ use sqlx::{Row, SqliteConnection};
 use super::error::AccessError;
 use super::policy::PasswordSignIn;
 use super::session::{NewSession, SignedInBy};
-use super::user::{COLUMNS, User, find, folded, refuse};
+use super::user::{COLUMNS, LONGEST_NAME, User, find, folded, refuse};
 use super::visitor::{Visitor, bounded};
 use super::{Access, Caller, Principal, Role, network, password};
 use crate::audit::Actor;
 use crate::database::millis;
 
-/// Characters of a claimed name that are counted and written down.
-const LONGEST_CLAIM: usize = 128;
 /// From how many addresses a user is remembered to have signed in.
 const FAMILIAR: u32 = 20;
 
@@ -41,7 +39,7 @@ impl Access {
         if self.policy.password_sign_in == PasswordSignIn::Nobody {
             return Err(AccessError::PasswordsOff);
         }
-        let claimed = bounded(name, LONGEST_CLAIM);
+        let claimed = bounded(name, LONGEST_NAME);
         let key = folded(&claimed);
         self.throttle.attempt(visitor.address, &key, self.now())?;
         let candidate = self.candidate(name, visitor).await?;

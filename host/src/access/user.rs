@@ -15,7 +15,7 @@ use crate::contract::Problem;
 use crate::database::{DatabaseError, instant};
 
 /// Most characters of a name, and of a display name.
-const LONGEST_NAME: usize = 128;
+pub(super) const LONGEST_NAME: usize = 128;
 
 /// Somebody who may sign in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

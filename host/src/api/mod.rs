@@ -15,13 +15,15 @@ pub mod revision;
 
 mod audit;
 mod directory;
-#[cfg(test)]
-mod guarded;
+mod oidc;
 mod openapi;
+mod plugins;
 mod session;
 mod setup;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod users;
 
@@ -29,11 +31,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::header;
-use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::access::authenticate;
 use crate::control_plane::ControlPlane;
 
 pub(crate) use openapi::SESSION_COOKIE;
@@ -48,16 +48,12 @@ fn resources() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
         .merge(audit::routes())
         .merge(directory::routes())
+        .merge(oidc::routes())
         .merge(session::routes())
         .merge(setup::routes())
         .merge(tokens::routes())
         .merge(users::routes())
-}
-
-/// The API as it is served: with the layer that finds out who makes a request.
-pub fn served(plane: Plane) -> Router {
-    let access = Arc::clone(&plane.access);
-    router(plane).layer(from_fn_with_state(access, authenticate))
+        .merge(plugins::routes())
 }
 
 /// The API without authentication: whoever calls it has put the principal into the request.

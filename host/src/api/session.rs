@@ -40,7 +40,7 @@ pub(super) struct Credentials {
 }
 
 /// Who is signed in.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WhoAmI {
     /// The user, or the one whose token it is.

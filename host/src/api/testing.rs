@@ -8,7 +8,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::openapi::SESSION_COOKIE;
-use crate::access::{AccessPolicy, CSRF_HEADER, Means, NewSession, Role};
+use crate::access::{AccessPolicy, CSRF_HEADER, Means, NewSession, Role, authenticated};
 use crate::control_plane::testing::{Stage, stage_under};
 
 /// A served control plane.
@@ -112,7 +112,8 @@ impl Host {
     /// Without any user, under this policy.
     pub(crate) async fn under(policy: AccessPolicy) -> Self {
         let stage = stage_under(policy).await;
-        let router = super::served(stage.plane.clone());
+        let access = stage.plane.access.clone();
+        let router = authenticated(super::router(stage.plane.clone()), access);
         Self { stage, router }
     }
 

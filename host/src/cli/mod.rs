@@ -1,5 +1,6 @@
 //! The command line: thin, over the library.
 
+mod backup;
 mod check;
 mod export;
 mod inspect;
@@ -55,6 +56,10 @@ enum Command {
     /// Install, look at and swap plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Copy a server's databases and plugins into a folder, while it works.
+    Backup(backup::Backup),
+    /// Put a backup into an empty data folder.
+    Restore(backup::Restore),
     /// The server's configuration.
     #[command(subcommand)]
     Config(server::ConfigCommand),
@@ -100,6 +105,8 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         match arguments.command {
             Command::Serve(command) => command.run(filter).await,
             Command::Config(command) => command.run(),
+            Command::Backup(command) => command.run().await,
+            Command::Restore(command) => command.run().await,
             Command::Sync(command) => command.run().await,
             Command::Export(command) => command.run().await,
             Command::Check(command) => command.run().await,

@@ -46,6 +46,7 @@ pub use pace::WaitReason;
 pub use usage::Usage;
 
 use client::Recipe;
+pub(crate) use client::for_operator;
 
 /// The values of secret settings by key.
 pub type Secrets = BTreeMap<String, SecretString>;

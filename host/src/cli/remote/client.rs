@@ -1,21 +1,22 @@
 //! Requests to a connector host's API.
 
-use std::error::Error;
-use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use connector_host::api::problem::Problem;
 use connector_host::egress;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, LOCATION};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, ETAG, HeaderValue, IF_MATCH, SET_COOKIE,
+};
+use reqwest::{Method, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::{Host, Url};
 
 use super::failure::Failure;
+use super::reach::{foreign, refused, unreachable};
 
+const JSON: &str = "application/json";
 /// How long an answer may take; a connection test waits for the source.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -37,7 +38,18 @@ pub(super) struct Connection {
 pub(super) struct Client {
     http: reqwest::Client,
     base: Url,
-    token: Option<HeaderValue>,
+    identity: Identity,
+    /// Whether whoever is on the way could read what is sent, and that wasn't allowed.
+    exposed: bool,
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+enum Identity {
+    Nobody,
+    Token(HeaderValue),
+    /// Somebody who signed in: the session's cookie, and the token for what changes something.
+    Session(HeaderValue, HeaderValue),
 }
 
 /// A request to be sent. Its body may have secrets, so it can't be shown.
@@ -121,8 +133,40 @@ impl Client {
         Ok(Self {
             http,
             base: server,
-            token,
+            identity,
+            exposed,
         })
+    }
+
+    /// A client as somebody who signs in: by a request that begins a session, such as `POST /session` with a
+    /// name and a password.
+    pub(super) async fn signed_in(&self, path: &[&str], body: Value) -> Result<Self, Failure> {
+        if self.exposed {
+            return Err(could_be_read(&self.base, "password"));
+        }
+        let mut client = self.clone();
+        // A token would go before the session.
+        client.identity = Identity::Nobody;
+        let response = client
+            .post(path)?
+            .body(body)
+            .dispatch(JSON, Some(PATIENCE))
+            .await?;
+        let cookie = response.headers().get(SET_COOKIE);
+        let cookie = cookie
+            .and_then(|cookie| cookie.to_str().ok()?.split(';').next())
+            .and_then(|cookie| HeaderValue::from_str(cookie).ok());
+        let bytes = response.bytes().await.unwrap_or_default();
+        let who: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let csrf = who.get("csrfToken").and_then(Value::as_str);
+        let csrf = csrf.and_then(|csrf| HeaderValue::from_str(csrf).ok());
+        let (Some(mut cookie), Some(mut csrf)) = (cookie, csrf) else {
+            return Err(foreign(&self.base, "no session"));
+        };
+        cookie.set_sensitive(true);
+        csrf.set_sensitive(true);
+        client.identity = Identity::Session(cookie, csrf);
+        Ok(client)
     }
 
     /// The server's address.
@@ -218,7 +262,7 @@ impl Request {
     /// Sends it and reads the answer.
     pub(super) async fn send(self) -> Result<Answer, Failure> {
         let server = self.client.base.clone();
-        let response = self.dispatch("application/json", Some(PATIENCE)).await?;
+        let response = self.dispatch(JSON, Some(PATIENCE)).await?;
         let etag = response
             .headers()
             .get(ETAG)
@@ -250,14 +294,23 @@ impl Request {
         accept: &'static str,
         patience: Option<Duration>,
     ) -> Result<Response, Failure> {
-        let Client { http, base, token } = self.client;
-        let has_token = token.is_some();
+        let Client {
+            http,
+            base,
+            identity,
+            ..
+        } = self.client;
+        let has_token = matches!(identity, Identity::Token(_));
         let mut request = http
             .request(self.method, self.url)
             .header(ACCEPT, format!("{accept}, application/problem+json"));
-        if let Some(token) = token {
-            request = request.header(AUTHORIZATION, token);
-        }
+        request = match identity {
+            Identity::Nobody => request,
+            Identity::Token(token) => request.header(AUTHORIZATION, token),
+            Identity::Session(cookie, csrf) => {
+                request.header(COOKIE, cookie).header("x-csrf-token", csrf)
+            }
+        };
         if let Some(tag) = self.if_match {
             request = request.header(IF_MATCH, tag);
         }
@@ -296,6 +349,15 @@ fn bearer(token: &SecretString) -> Result<HeaderValue, Failure> {
     Ok(value)
 }
 
+fn could_be_read(server: &Url, what: &str) -> Failure {
+    Failure::input(
+        format!(
+            "{server} is another machine and not https: whoever is on the way could read the {what}"
+        ),
+        "Use https, or a tunnel to this machine; --insecure-http sends it nevertheless.",
+    )
+}
+
 fn is_loopback(server: &Url) -> bool {
     match server.host() {
         Some(Host::Domain(name)) => {
@@ -305,112 +367,5 @@ fn is_loopback(server: &Url) -> bool {
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
         Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
         None => false,
-    }
-}
-
-/// What the server says instead of doing it.
-async fn refused(server: &Url, has_token: bool, response: Response) -> Failure {
-    let status = response.status();
-    if status.is_redirection() {
-        let to = response.headers().get(LOCATION);
-        let to = to.and_then(|to| to.to_str().ok()).unwrap_or("elsewhere");
-        return Failure::connection(
-            format!("{server} leads to {to}, and a token isn't sent to where an answer leads"),
-            "Give the right address with --server or CONNECTOR_SERVER.",
-        );
-    }
-    let bytes = response.bytes().await.unwrap_or_default();
-    let Ok(mut problem) = serde_json::from_slice::<Problem>(&bytes) else {
-        return foreign(server, &format!("{status} without a reason"));
-    };
-    problem.status = status.as_u16();
-    if status == StatusCode::UNAUTHORIZED {
-        problem.remedy = Some(
-            if has_token {
-                "The token may be expired or revoked: put a valid one into CONNECTOR_TOKEN or a --token-file."
-            } else {
-                "No token was given: put one into the environment variable CONNECTOR_TOKEN, or into a file and \
-                 name it with --token-file. An administrator makes one in the settings, or with `token create`."
-            }
-            .into(),
-        );
-    }
-    Failure::Refused(Box::new(problem))
-}
-
-fn foreign(server: &Url, what: &str) -> Failure {
-    Failure::connection(
-        format!("{server} answered {what}"),
-        "See whether a connector host is there, and whether --server or CONNECTOR_SERVER is its address.",
-    )
-}
-
-/// Why a request got no answer.
-pub(super) fn unreachable(server: &Url, error: &reqwest::Error) -> Failure {
-    let cause = Cause::of(error);
-    let why = &cause.why;
-    if cause.certificate {
-        return Failure::connection(
-            format!("{server} shows a certificate that isn't trusted: {why}"),
-            "If an authority of your own signed it, name that authority's PEM file with --ca-file.",
-        );
-    }
-    if cause.tls {
-        return Failure::connection(
-            format!("{server} and this client find no common TLS: {why}"),
-            "See whether the port speaks https, or whether --server should say http.",
-        );
-    }
-    if error.is_timeout() {
-        return Failure::connection(
-            format!("{server} didn't answer in time"),
-            "Try again; if it fails again, look at the server's log and at what is between.",
-        );
-    }
-    if cause.refused {
-        return Failure::connection(
-            format!("nothing listens at {server}"),
-            "Start the server with `connector-host serve`, or give its address with --server or CONNECTOR_SERVER.",
-        );
-    }
-    Failure::connection(
-        format!("{server} can't be reached: {why}"),
-        "See whether the name is right and the server up, and whether a firewall or a proxy is between.",
-    )
-}
-
-/// What lies below an error of the client.
-#[derive(Debug, Default)]
-struct Cause {
-    /// The innermost error.
-    why: String,
-    certificate: bool,
-    tls: bool,
-    refused: bool,
-}
-
-impl Cause {
-    fn of(error: &reqwest::Error) -> Self {
-        let mut found = Self::default();
-        found.look(error);
-        found
-    }
-
-    fn look(&mut self, error: &(dyn Error + 'static)) {
-        self.why = error.to_string();
-        if let Some(error) = error.downcast_ref::<rustls::Error>() {
-            self.tls = true;
-            self.certificate = matches!(error, rustls::Error::InvalidCertificate(_));
-        }
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            self.refused |= error.kind() == io::ErrorKind::ConnectionRefused;
-            // The `source` of such an error leaves out what it wraps.
-            if let Some(inner) = error.get_ref() {
-                return self.look(inner);
-            }
-        }
-        if let Some(source) = error.source() {
-            self.look(source);
-        }
     }
 }

@@ -8,6 +8,7 @@ mod group;
 mod output;
 mod pages;
 mod profile;
+mod reach;
 mod resolve;
 mod run;
 mod schedule;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::client::{Answer, Client};
 use super::failure::Failure;
 use super::output::{Column, Output};
 use super::resolve;
-use super::token::Role;
+use super::token::{Role, secret_line};
 
 /// Commands about those who may sign in.
 #[derive(Debug, Subcommand)]
@@ -116,7 +116,7 @@ impl Act for Command {
                 let mut body = json!({
                     "name": new.name,
                     "role": new.role.word(),
-                    "password": password(&new.password_file)?,
+                    "password": secret_line(&new.password_file)?,
                 });
                 if let (Some(shown), Some(members)) = (new.display_name, body.as_object_mut()) {
                     members.insert("displayName".into(), json!(shown));
@@ -128,7 +128,7 @@ impl Act for Command {
             Self::Password(change) => {
                 let found = change.one.read(client).await?;
                 let (id, name) = (found.text("id"), found.text("name"));
-                let body = json!({"password": password(&change.password_file)?});
+                let body = json!({"password": secret_line(&change.password_file)?});
                 let request = client.put(&["users", &id, "password"])?.body(body);
                 let answer = request.if_match(found.etag).send().await?;
                 output.done(&format!("{name} has another password"), &answer.body)
@@ -167,11 +167,4 @@ impl Change {
         let answer = request.if_match(found.etag).send().await?;
         output.done(&format!("{} is changed", answer.text("name")), &answer.body)
     }
-}
-
-fn password(file: &PathBuf) -> Result<String> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("the password file {}", file.display()))?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }

@@ -5,6 +5,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::apply::{settle, stream_code};
 use super::fault::Result;
+use super::labels;
 use super::names::{decode_kind, kind_code};
 use super::runs::{self, encode, now};
 use crate::directory::{
@@ -35,6 +36,7 @@ pub(super) async fn finish(
 ) -> Result<Tally> {
     let run = runs::going_on(connection, key).await?;
     settle(connection, key.0).await?;
+    labels::order(connection).await?;
     let counted = how.remove || how.state == RunState::Held;
     if counted && !is_assessed(connection, key).await? {
         stage_implied(connection, &run).await?;

@@ -10,6 +10,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::apply::settle;
 use super::fault::{Fault, Result};
+use super::labels;
 use crate::directory::{
     ConnectorKey, Cursor, CursorPart, Mode, NewRun, OpenPartition, PageCommit, Partition, Run,
     RunKey, RunState,
@@ -109,6 +110,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: &NewRun) -> Re
     }
     if let Some(old) = find_unfinished(connection, new.connector).await? {
         settle(connection, old.key.0).await?;
+        labels::order(connection).await?;
         forget_reading(connection, old.key).await?;
         forget_outcome(connection, old.key).await?;
         sqlx::query(include_str!("give_up.sql"))

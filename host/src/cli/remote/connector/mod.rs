@@ -2,6 +2,8 @@
 
 mod ask;
 mod change;
+#[cfg(test)]
+mod tests;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};

@@ -8,8 +8,9 @@ use clap::{Args, ValueEnum};
 use connector_host::run::EXIT_PROCESSED;
 use futures::StreamExt;
 
-use super::super::client::{Client, unreachable};
+use super::super::client::Client;
 use super::super::output::Output;
+use super::super::reach::unreachable;
 use super::super::resolve::{self, Objects};
 use super::Whose;
 

@@ -10,6 +10,7 @@ use crate::directory::sqlite::{forget, options};
 /// Rows of every table but those of connectors and versions.
 const ROWS: &str = "SELECT (SELECT count(*) FROM run) + (SELECT count(*) FROM object)
     + (SELECT count(*) FROM profile) + (SELECT count(*) FROM label)
+    + (SELECT count(*) FROM label_order)
     + (SELECT count(*) FROM membership) + (SELECT count(*) FROM member_of)
     + (SELECT count(*) FROM past_membership) + (SELECT count(*) FROM cursor_part)
     + (SELECT count(*) FROM partition) + (SELECT count(*) FROM run_cursor)
@@ -250,10 +251,10 @@ async fn a_store_of_an_older_version_becomes_searchable() {
     sqlx::raw_sql(
         "DELETE FROM directory_migration WHERE version > 2;
         DROP TABLE label;
-        DROP TABLE folding;
+        DROP TABLE label_order;
+        DROP TABLE labelling;
         DROP INDEX run_by_connector;
         DROP INDEX past_membership_by_member;
-        DROP INDEX past_membership_by_since;
         DROP INDEX past_membership_by_until;
         ALTER TABLE run DROP COLUMN promotes;
         ALTER TABLE run DROP COLUMN verdict;

@@ -3,6 +3,7 @@
 mod decisions;
 mod exports;
 mod keeping;
+mod large;
 mod load;
 mod model;
 mod properties;

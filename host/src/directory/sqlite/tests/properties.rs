@@ -82,6 +82,15 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// The tally with its unavailable groups in one order. One that is complete and unavailable again on the same page
+/// keeps its place in the store and loses it in the model.
+fn by_id(mut tally: Tally) -> Tally {
+    tally
+        .unavailable
+        .sort_by(|one, other| one.id.cmp(&other.id));
+    tally
+}
+
 /// The store and the model side by side.
 struct Pair {
     fixture: Fixture,
@@ -149,7 +158,7 @@ impl Pair {
         self.assess().await;
         let tally = self.fixture.finish(self.run, RunState::Held, false).await;
         let mut held = self.model.clone();
-        assert_eq!(tally, held.finish(RunState::Held, false));
+        assert_eq!(by_id(tally), by_id(held.finish(RunState::Held, false)));
         self.compare_with(&held).await;
         let decision = Decision {
             verdict,
@@ -191,7 +200,7 @@ impl Pair {
 
     async fn finish(&mut self, state: RunState, remove: bool) {
         let tally = self.fixture.finish(self.run, state, remove).await;
-        assert_eq!(tally, self.model.finish(state, remove));
+        assert_eq!(by_id(tally), by_id(self.model.finish(state, remove)));
         self.begin(Mode::Incremental, false).await;
     }
 
@@ -249,7 +258,6 @@ impl Pair {
         let past = fixture.number("SELECT count(*) FROM past_membership").await;
         assert_eq!(past, model.ended_edges as i64);
         fixture.check_counters().await;
-        reading::compare(fixture, model).await;
     }
 }
 
@@ -269,6 +277,8 @@ proptest! {
                 pair.take(step).await;
                 pair.compare().await;
             }
+            // Not after each step, for it takes longer than all of them.
+            reading::compare(&pair.fixture, &pair.model).await;
         });
     }
 }

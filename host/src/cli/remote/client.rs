@@ -99,15 +99,12 @@ impl Client {
                 "Leave it out, and put an API token into CONNECTOR_TOKEN or a --token-file.",
             ));
         }
-        let token = connection.token.as_ref().map(bearer).transpose()?;
-        if plain && token.is_some() && !connection.insecure_http && !is_loopback(&server) {
-            return Err(Failure::input(
-                format!(
-                    "{server} is another machine and not https: whoever is on the way could read the token"
-                ),
-                "Use https, or a tunnel to this machine; --insecure-http sends it nevertheless.",
-            ));
-        }
+        let exposed = plain && !connection.insecure_http && !is_loopback(&server);
+        let identity = match &connection.token {
+            Some(_) if exposed => return Err(could_be_read(&server, "token")),
+            Some(token) => Identity::Token(bearer(token)?),
+            None => Identity::Nobody,
+        };
         let tls = egress::tls(&connection.ca_files).map_err(|error| {
             Failure::input(
                 format!("--ca-file: {error}"),

@@ -5,6 +5,7 @@ mod client;
 mod connector;
 mod failure;
 mod group;
+mod map;
 mod output;
 mod pages;
 mod profile;
@@ -47,6 +48,9 @@ pub(in crate::cli) enum Command {
     /// Profiles: when a connector runs, with which map, and what its runs may remove.
     #[command(after_help = NAMES)]
     Profile(Noun<profile::Command>),
+    /// Transform maps: which fields of the source become which of the platform's.
+    #[command(after_help = NAMES)]
+    Map(Noun<map::Command>),
     /// Runs: what was read when, and what became of it.
     #[command(after_help = NAMES)]
     Run(Noun<run::Command>),
@@ -140,6 +144,7 @@ impl Command {
         match self {
             Self::Connector(noun) => act(noun.options, noun.command, token, console).await,
             Self::Profile(noun) => act(noun.options, noun.command, token, console).await,
+            Self::Map(noun) => act(noun.options, noun.command, token, console).await,
             Self::Run(noun) => act(noun.options, noun.command, token, console).await,
             Self::Group(noun) => act(noun.options, noun.command, token, console).await,
             Self::Token(noun) => act(noun.options, noun.command, token, console).await,

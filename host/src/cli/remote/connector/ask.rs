@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use clap::Args;
 use connector_host::run::{EXIT_CONFIGURATION, EXIT_PROCESSED};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::client::Client;
 use super::super::output::{Column, Form, Output};
@@ -84,12 +84,10 @@ impl Discover {
         let mut page: Option<String> = None;
         // The source's pages have sizes of their own.
         loop {
-            let request = client
-                .get(&["connectors", &found.id, "discover"])?
-                .maybe("name", self.name.as_deref())
-                .maybe("page", page.as_deref());
-            let mut body = request.send().await?.body;
-            if let Some(Value::Array(mut some)) = body.get_mut("groups").map(Value::take) {
+            let search = json!({"name": self.name, "page": page});
+            let request = client.post(&["connectors", &found.id, "discover"])?;
+            let mut body = request.body(search).send().await?.body;
+            if let Some(Value::Array(mut some)) = body.get_mut("items").map(Value::take) {
                 groups.append(&mut some);
             }
             page = body.get("next").and_then(Value::as_str).map(str::to_owned);

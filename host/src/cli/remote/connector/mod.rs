@@ -25,6 +25,8 @@ pub(in crate::cli) enum Command {
     List(List),
     /// Everything about one connector, secrets left out.
     Show(One),
+    /// The steps of a connector from state to state, newest first.
+    History(One),
     /// Make a connector.
     Create(change::Create),
     /// Change a connector; what isn't named stays as it is.
@@ -130,6 +132,15 @@ const COLUMNS: &[Column] = &[
     Column::text("Id", "/id"),
 ];
 
+const STEPS: &[Column] = &[
+    Column::time("At", "/at"),
+    Column::text("From", "/from"),
+    Column::text("To", "/to"),
+    Column::text("Cause", "/cause"),
+    Column::text("By", "/actor"),
+    Column::text("Run", "/run"),
+];
+
 impl Act for Command {
     async fn act(self, client: &Client, output: &mut Output) -> Result<u8> {
         match self {
@@ -144,6 +155,11 @@ impl Act for Command {
             Self::Show(one) => {
                 output.thing(&one.read(client).await?.body)?;
                 Ok(EXIT_PROCESSED)
+            }
+            Self::History(one) => {
+                let found = resolve::connector(client, &one.connector).await?;
+                let path = ["connectors", &found.id, "transitions"];
+                output.list(client.get(&path)?, STEPS).await
             }
             Self::Create(command) => command.run(client, output).await,
             Self::Change(command) => command.run(client, output).await,
@@ -167,7 +183,6 @@ impl One {
         client.get(&["connectors", &found.id])?.send().await
     }
 
-    /// A step that names no revision's fields, but is about the revision that was read.
     async fn step(
         &self,
         verb: &str,
@@ -175,10 +190,10 @@ impl One {
         client: &Client,
         output: &mut Output,
     ) -> Result<u8> {
-        let found = self.read(client).await?;
-        let request = client.post(&["connectors", &found.text("id"), verb])?;
-        let answer = request.if_match(found.etag.clone()).send().await?;
-        output.done(&format!("{} {done}", found.text("name")), &answer.body)
+        let found = resolve::connector(client, &self.connector).await?;
+        let request = client.post(&["connectors", &found.id, verb])?;
+        let answer = request.send().await?;
+        output.done(&format!("{} {done}", found.name), &answer.body)
     }
 }
 

@@ -1,9 +1,8 @@
 use std::sync::{Arc, Mutex};
 
-use axum::extract::Query;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use connector_host::api::problem::Problem;
 use serde_json::{Value, json};
@@ -172,7 +171,7 @@ async fn a_change_names_the_revision_that_was_read_and_only_what_changes() {
     );
     assert_eq!(
         (pause.as_str(), pause_tag.as_str()),
-        ("POST /connectors/ID/pause", "\"7\"")
+        ("POST /connectors/ID/pause", "")
     );
 }
 
@@ -319,11 +318,11 @@ async fn somebody_signs_in_to_make_a_token_and_out_again() {
 
 #[tokio::test]
 async fn groups_to_choose_from_are_read_page_by_page_of_the_source() {
-    let pages = |Query(parameters): Query<std::collections::HashMap<String, String>>| async move {
-        assert_eq!(parameters["name"], "Fin");
-        Json(match parameters.get("page") {
-            None => json!({"groups": [{"id": "1", "name": "Finance", "detail": ""}], "next": "2"}),
-            Some(_) => json!({"groups": [{"id": "2", "name": "Finland", "detail": ""}]}),
+    let pages = |Json(search): Json<Value>| async move {
+        assert_eq!(search["name"], "Fin");
+        Json(match search["page"].as_str() {
+            None => json!({"items": [{"id": "1", "name": "Finance", "detail": ""}], "next": "2"}),
+            Some(_) => json!({"items": [{"id": "2", "name": "Finland", "detail": ""}]}),
         })
     };
     let router = Router::new()
@@ -331,7 +330,7 @@ async fn groups_to_choose_from_are_read_page_by_page_of_the_source() {
             "/api/v1/connectors",
             get(|| async { Json(json!({"items": [contoso()]})) }),
         )
-        .route("/api/v1/connectors/{id}/discover", get(pages));
+        .route("/api/v1/connectors/{id}/discover", post(pages));
     let server = serve(router).await;
     let ran = run(
         &server,

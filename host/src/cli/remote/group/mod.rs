@@ -2,6 +2,7 @@
 
 mod changes;
 mod export;
+mod links;
 mod user;
 
 use anyhow::Result;
@@ -29,6 +30,14 @@ pub(in crate::cli) enum Command {
     Members(Members),
     /// Why somebody is in a group: the chains of groups that lead there.
     Why(Why),
+    /// Which of the platform's groups the groups of a connector feed.
+    Links(links::Links),
+    /// Let a group feed groups of the platform; the connector's next run is a snapshot.
+    Link(links::Change),
+    /// Let a group feed groups of the platform no more.
+    Unlink(links::Change),
+    /// Set all links of a connector, in place of those before.
+    ImportLinks(links::Import),
     /// Who joined and left groups, newest first.
     Changes(changes::Changes),
     /// Stream a connector's directory, or one group's members.
@@ -45,6 +54,10 @@ impl Act for Command {
             Self::Show(command) => command.run(Objects::Groups, client, output).await,
             Self::Members(command) => command.run(client, output).await,
             Self::Why(command) => command.run(client, output).await,
+            Self::Links(command) => command.run(client, output).await,
+            Self::Link(command) => command.link(client, output).await,
+            Self::Unlink(command) => command.unlink(client, output).await,
+            Self::ImportLinks(command) => command.run(client, output).await,
             Self::Changes(command) => command.run(client, output).await,
             Self::Export(command) => command.run(client, output).await,
             Self::User(command) => command.act(client, output).await,

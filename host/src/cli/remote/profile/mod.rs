@@ -6,7 +6,6 @@ mod guard;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use connector_host::run::EXIT_PROCESSED;
-use serde_json::json;
 
 use super::Act;
 use super::client::{Answer, Client};
@@ -114,13 +113,16 @@ impl One {
     }
 
     async fn set_active(self, active: bool, client: &Client, output: &mut Output) -> Result<u8> {
-        let (connector, found) = self.read(client).await?;
-        let path = ["connectors", &connector.id, "profiles", &found.text("id")];
-        let request = client.patch(&path)?.body(json!({ "active": active }));
-        let answer = request.if_match(found.etag).send().await?;
-        let word = if active { "active" } else { "inactive" };
-        let sentence = format!("{} is {word}", answer.text("name"));
-        output.done(&sentence, &answer.body)
+        let connector = self.whose.read(client).await?;
+        let path = ["connectors", &connector.id, "profiles"];
+        let found = resolve::one_of(client, "profile", &path, &self.profile).await?;
+        let (verb, word) = match active {
+            true => ("activate", "active"),
+            false => ("deactivate", "inactive"),
+        };
+        let path = ["connectors", &connector.id, "profiles", &found.id, verb];
+        let answer = client.post(&path)?.send().await?;
+        output.done(&format!("{} is {word}", found.name), &answer.body)
     }
 }
 

@@ -129,7 +129,7 @@ async fn without_passwords_the_first_admin_still_gets_in_unless_said_otherwise()
     ] {
         let (access, _clock, _folder) = access_under(AccessPolicy {
             password_sign_in,
-            oidc: Some(oidc.clone()),
+            oidc: oidc.clone(),
             ..AccessPolicy::default()
         })
         .await;

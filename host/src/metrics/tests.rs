@@ -1,3 +1,5 @@
+use std::sync::Mutex;
+
 use super::*;
 use crate::directory::{StreamTally, Tally};
 use crate::egress::Usage;
@@ -26,11 +28,13 @@ fn value(text: &str, series: &str) -> Option<f64> {
 }
 
 fn report() -> Report {
-    let mut network = Usage::default();
-    network.requests = 7;
-    network.resource_units = 21;
-    network.throttled = 2;
-    network.seconds_waited = 1.5;
+    let network = Usage {
+        requests: 7,
+        resource_units: 21,
+        throttled: 2,
+        seconds_waited: 1.5,
+        ..Usage::default()
+    };
     Report {
         connector: "contoso".into(),
         plugin: "p@1.0.0".into(),

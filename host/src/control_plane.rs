@@ -7,6 +7,7 @@ use crate::database::Database;
 use crate::directory::Directory;
 use crate::egress::Egress;
 use crate::plugin::registry::Registry;
+use crate::work::Work;
 
 /// Everything that a serving host works with.
 pub struct ControlPlane {
@@ -15,11 +16,13 @@ pub struct ControlPlane {
     /// Users, groups and memberships.
     pub directory: Arc<dyn Directory>,
     /// Installed plugins.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     /// The way out.
     pub egress: Arc<Egress>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What is run when, what runs now, and what became of it.
+    pub work: Arc<Work>,
 }
 
 impl std::fmt::Debug for ControlPlane {

@@ -14,7 +14,9 @@ pub mod problem;
 pub mod revision;
 
 mod audit;
+mod events;
 mod openapi;
+mod runs;
 
 use std::sync::Arc;
 
@@ -32,7 +34,10 @@ pub type Plane = Arc<ControlPlane>;
 
 /// Every resource, below `/api/v1`.
 fn resources() -> OpenApiRouter<Plane> {
-    OpenApiRouter::new().merge(audit::routes())
+    OpenApiRouter::new()
+        .merge(audit::routes())
+        .merge(events::routes())
+        .merge(runs::routes())
 }
 
 /// The API without authentication: whoever calls it has put the principal into the request.

@@ -1,6 +1,7 @@
 //! What work knows of the catalogue.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -25,6 +26,9 @@ pub struct Assignment {
     pub schedule: Schedule,
     /// Which of its runs read everything.
     pub baseline: Baseline,
+    /// Since when its schedule counts: when it was set, or the profile activated, or the connector enabled or
+    /// resumed, whichever came last. Occurrences before this are nobody's.
+    pub since: Timestamp,
 }
 
 /// The profile that a run by hand uses.
@@ -52,9 +56,9 @@ pub enum NotChosen {
 /// Everything that a run needs of its profile, as it is configured when the run begins.
 #[derive(Debug, Clone)]
 pub struct JobParts {
-    /// Whose profile it is.
+    /// Whose profile it is; in text it is the connector's name in the directory.
     pub connector: Uuid,
-    /// Name of the connector, here and in the directory.
+    /// Name of the connector.
     pub connector_name: String,
     /// The profile.
     pub profile: Uuid,
@@ -66,8 +70,8 @@ pub struct JobParts {
     pub settings: String,
     /// The secret settings.
     pub secrets: Secrets,
-    /// The transform map; the plugin's first one where there is none.
-    pub map: Option<TransformMap>,
+    /// The transform map in force.
+    pub map: TransformMap,
     /// Links between the source's groups and the platform's.
     pub links: Vec<GroupLink>,
     /// The mass-change guard.

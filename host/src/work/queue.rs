@@ -46,7 +46,16 @@ struct Job {
 }
 
 /// What is done with a run that is handed out. It returns when the run has been looked after.
-pub(super) type Handler = Arc<dyn Fn(Uuid) -> BoxFuture<'static, ()> + Send + Sync>;
+#[derive(Clone)]
+pub(super) struct Handler(Arc<dyn Fn(Uuid) -> BoxFuture<'static, ()> + Send + Sync>);
+
+impl Handler {
+    pub(super) fn new(
+        handle: impl Fn(Uuid) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(handle))
+    }
+}
 
 /// Why the queue can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -134,11 +143,14 @@ impl Queue {
 
     /// Hands runs out, at most `concurrent` at a time, until it is stopped. What was handed out when it is
     /// stopped is waited for.
-    pub(super) async fn serve(&self, concurrent: usize, handler: Handler, stop: CancellationToken) {
+    pub(super) async fn serve(self, concurrent: usize, handler: Handler, stop: CancellationToken) {
         let sweep = self.sweep();
         let serve = async {
             while !stop.is_cancelled() {
-                if let Err(error) = self.worker(concurrent, &handler, &stop).await {
+                let worker = self
+                    .clone()
+                    .worker(concurrent, handler.clone(), stop.clone());
+                if let Err(error) = worker.await {
                     tracing::warn!("the queue of runs failed and is served anew: {error}");
                     tokio::select! {
                         () = stop.cancelled() => {}
@@ -154,10 +166,10 @@ impl Queue {
     }
 
     async fn worker(
-        &self,
+        self,
         concurrent: usize,
-        handler: &Handler,
-        stop: &CancellationToken,
+        handler: Handler,
+        stop: CancellationToken,
     ) -> Result<(), WorkerError> {
         let wake = Arc::clone(&self.wake);
         let wakes = stream::unfold(wake, |wake| async {
@@ -167,14 +179,13 @@ impl Queue {
             }
             Some(((), wake))
         });
-        let stopped = stop.clone();
         WorkerBuilder::new(format!("{NAME}-{}", Uuid::now_v7()))
             .backend(self.storage().poll_with_stream(wakes.boxed()))
             .concurrency(concurrent)
-            .data(Arc::clone(handler))
+            .data(handler)
             .build(look_after)
             .run_until(async move {
-                stopped.cancelled().await;
+                stop.cancelled().await;
                 Ok::<(), WorkerError>(())
             })
             .await
@@ -230,5 +241,6 @@ impl Queue {
 }
 
 async fn look_after(job: Job, handler: Data<Handler>) {
-    (handler)(job.run).await;
+    let Data(Handler(handle)) = handler;
+    handle(job.run).await;
 }

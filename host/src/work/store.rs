@@ -84,10 +84,12 @@ pub(super) async fn insert(
         Trigger::Manual => (None, None, None),
         Trigger::Retry { of } => (None, None, Some(of.to_string())),
     };
+    forget_retry(connection, new.connector).await?;
     sqlx::query(
         "INSERT INTO run (id, connector, connector_name, profile, profile_name, trigger, occurrence, \
          missed, retry_of, asked, state, actor, queued_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $12)",
+         VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, (SELECT occurrence FROM run WHERE id = $9)), $8, \
+         $9, $10, 'queued', $11, $12)",
     )
     .bind(id.to_string())
     .bind(new.connector.to_string())
@@ -213,7 +215,8 @@ pub(super) async fn end(
          users_added = $13, users_updated = $14, users_removed = $15, groups_added = $16, \
          groups_updated = $17, groups_removed = $18, memberships_added = $19, \
          memberships_removed = $20, requests = $21, resource_units = $22, waited_ms = $23, \
-         duration_ms = $24, owner = NULL \
+         duration_ms = $24, owner = NULL, \
+         cancelled_by = CASE WHEN $3 = 'cancelled' THEN cancelled_by END \
          WHERE id = $1 AND (($2 IS NULL AND state = 'queued') OR (owner = $2 AND state = 'processing'))",
     )
     .bind(id.to_string())
@@ -253,6 +256,28 @@ pub(super) async fn end(
             .await?;
     }
     Ok(true)
+}
+
+/// Failed runs that are to be tried once more, the earliest first.
+pub(super) async fn to_retry(connection: &mut SqliteConnection) -> Result<Vec<Run>, DatabaseError> {
+    sqlx::query("SELECT * FROM run WHERE retry_at IS NOT NULL ORDER BY retry_at")
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(run)
+        .collect()
+}
+
+/// A connector's failed runs are not tried again.
+pub(super) async fn forget_retry(
+    connection: &mut SqliteConnection,
+    connector: Uuid,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE run SET retry_at = NULL WHERE connector = $1 AND retry_at IS NOT NULL")
+        .bind(connector.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Notes who wants a run to end.

@@ -93,12 +93,10 @@ CREATE TABLE run_report (
     report TEXT NOT NULL
 ) STRICT;
 
--- Until when the occurrences of a profile's schedule have been seen to.
+-- Until which occurrence a profile's schedule has been seen to, in Unix milliseconds.
 CREATE TABLE considered (
     profile TEXT PRIMARY KEY,
-    until INTEGER NOT NULL,
-    -- JSON of the schedule: another one begins anew.
-    schedule TEXT NOT NULL
+    until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Occurrences for which there was no run.

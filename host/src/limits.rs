@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::{Field, Section};
+
 /// Declares [`Limits`] and [`Overrides`] from one list, so that a limit has its name, its meaning and its
 /// default in one place.
 macro_rules! limits {
@@ -38,6 +40,19 @@ macro_rules! limits {
                 Self { $($name: Some(limits.$name),)+ }
             }
         }
+
+        /// What is told of the limits for all plugins.
+        pub(crate) const SECTION: Section = Section {
+            path: "limits.all",
+            about: "What plugins may use.",
+            fields: &[
+                $(Field {
+                    name: stringify!($name),
+                    help: concat!($($doc, "\n",)+),
+                    example: None,
+                },)+
+            ],
+        };
 
         impl Overrides {
             /// These, and `limits` where nothing is said.

@@ -133,7 +133,7 @@ fn watch(work: &Work) -> Result<Watcher, Problem> {
             "events.too-many",
             "As many watch events as the policy lets.",
         )
-        .remedy("Close other pages, or raise `streams` in the configuration.")
+        .remedy("Close other pages, or raise `runs.watchers` in the configuration.")
     })
 }
 

@@ -14,9 +14,20 @@ pub mod problem;
 pub mod revision;
 
 mod audit;
+mod directory;
 mod events;
+mod oidc;
 mod openapi;
+mod plugins;
 mod runs;
+mod session;
+mod setup;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod users;
 
 use std::sync::Arc;
 
@@ -27,7 +38,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::control_plane::ControlPlane;
 
+pub(crate) use openapi::SESSION_COOKIE;
 pub use openapi::document;
+pub(crate) use session::session_cookie;
 
 /// What handlers work on.
 pub type Plane = Arc<ControlPlane>;
@@ -36,7 +49,14 @@ pub type Plane = Arc<ControlPlane>;
 fn resources() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
         .merge(audit::routes())
+        .merge(directory::routes())
         .merge(events::routes())
+        .merge(oidc::routes())
+        .merge(session::routes())
+        .merge(setup::routes())
+        .merge(tokens::routes())
+        .merge(users::routes())
+        .merge(plugins::routes())
         .merge(runs::routes())
 }
 

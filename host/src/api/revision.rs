@@ -18,6 +18,15 @@ pub enum IfMatch {
 }
 
 impl IfMatch {
+    /// The revision that was named, where one was.
+    #[must_use]
+    pub fn revision(self) -> Option<i64> {
+        match self {
+            Self::Any => None,
+            Self::Revision(revision) => Some(revision),
+        }
+    }
+
     /// Whether a resource of this revision may be changed.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use super::error::WorkError;
 use super::events::{Events, What};
 use super::executor::Executor;
 use super::live::Live;
-use super::policy::WorkPolicy;
+use super::policy::RunPolicy;
 use super::queue::{Handler, Queue};
 use super::record::{Run, RunFault, RunStatus};
 use super::state::{self, Event, StateError, Step};
@@ -37,7 +37,7 @@ pub(super) struct Core {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) assignments: Arc<dyn Assignments>,
     pub(super) executor: Arc<dyn Executor>,
-    pub(super) policy: WorkPolicy,
+    pub(super) policy: RunPolicy,
     pub(super) queue: Queue,
     pub(super) events: Events,
     /// This process, as the owner of the runs that it has in hand.
@@ -106,7 +106,7 @@ impl Core {
             })
         });
         let queue = self.queue.clone();
-        self.spawn(queue.serve(self.policy.concurrent(), handler, self.stop.clone()));
+        self.spawn(queue.serve(self.policy.at_once(), handler, self.stop.clone()));
     }
 
     /// Tells of a run, and of its connector where that may have moved.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::run::{Progress, Reading};
+use crate::run::{Progress, Reading, Traffic};
 
 /// How long the rate looks back.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -58,6 +58,8 @@ pub struct RunProgress {
     pub pages: u64,
     /// Pages read again after a fault.
     pub rereads: u64,
+    /// Use of the network: requests, what they cost, and how long the source's quota holds them back.
+    pub traffic: Traffic,
     /// Records a second, of the last few seconds.
     pub rate: f64,
     /// Milliseconds since it began in this process.
@@ -99,6 +101,7 @@ impl Live {
             partitions: brought(reading.ended, Some(reading.partitions)),
             pages: reading.pages,
             rereads: reading.rereads,
+            traffic: reading.traffic,
             rate: self.rate,
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             estimated_end: estimated_end(at, self.rate, &[users, groups, memberships]),

@@ -21,6 +21,7 @@ mod decide;
 mod error;
 mod events;
 mod executor;
+mod gauges;
 mod list;
 mod live;
 mod outcome;
@@ -51,9 +52,10 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::database::Database;
+use crate::metrics::Sampler;
 
 pub use ask::Caller;
-pub use assignments::{Assignment, Assignments, Chosen, JobParts, NotChosen};
+pub use assignments::{Assignment, Assignments, Chosen, JobParts, NoAssignments, NotChosen};
 pub use error::{LONGEST_REASON, WorkError};
 pub use events::{Events, Happening, Seen, Watcher, What};
 pub use executor::{DecideError, Executor, Order, Outcome, Signals};
@@ -61,7 +63,7 @@ pub use list::RunFilter;
 pub use live::{Brought, RunProgress};
 pub use overview::{NextRun, Overview, TokenAge};
 pub use plugins::Plugins;
-pub use policy::WorkPolicy;
+pub use policy::RunPolicy;
 pub use queue::QueueError;
 pub use record::{
     AskedMode, Changed, Run, RunDecision, RunFault, RunStatus, Skipped, Trigger, TriggerKind,
@@ -69,6 +71,7 @@ pub use record::{
 pub use retention::forget_connector;
 
 use self::core::Core;
+use self::gauges::WorkSampler;
 use self::queue::Queue;
 
 /// What work is done with.
@@ -84,7 +87,7 @@ pub struct Workshop {
     /// Who carries runs out.
     pub executor: Arc<dyn Executor>,
     /// How.
-    pub policy: WorkPolicy,
+    pub policy: RunPolicy,
 }
 
 impl std::fmt::Debug for Workshop {
@@ -116,10 +119,10 @@ impl Work {
             clock: workshop.clock,
             assignments: workshop.assignments,
             executor: workshop.executor,
-            events: Events::new(workshop.policy.streams),
+            events: Events::new(workshop.policy.watchers),
             owner: Uuid::now_v7(),
             running: Mutex::new(HashMap::new()),
-            room: Semaphore::new(workshop.policy.concurrent()),
+            room: Semaphore::new(workshop.policy.at_once()),
             poke: Notify::new(),
             decided: Notify::new(),
             stop: CancellationToken::new(),
@@ -174,8 +177,14 @@ impl Work {
 
     /// How work is done.
     #[must_use]
-    pub fn policy(&self) -> &WorkPolicy {
+    pub fn policy(&self) -> &RunPolicy {
         &self.core.policy
+    }
+
+    /// What tells metrics how many runs there are and how old cursors are, for as long as work goes on.
+    #[must_use]
+    pub fn sampler(&self) -> Arc<dyn Sampler> {
+        Arc::new(WorkSampler(Arc::downgrade(&self.core)))
     }
 
     /// What happens, for whoever watches.

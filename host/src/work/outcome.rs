@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::executor::Outcome;
-use super::policy::WorkPolicy;
+use super::policy::RunPolicy;
 use super::record::{Changed, Run, RunFault, RunStatus, Trigger};
 use super::store::Ending;
 use crate::contract::{Fault, FaultKind, Problem};
@@ -21,7 +21,7 @@ pub(super) fn is_interrupted(outcome: &Outcome) -> bool {
 }
 
 /// What is written down of a run that ends at this time with this outcome.
-pub(super) fn end_of(outcome: &Outcome, run: &Run, policy: &WorkPolicy, at: Timestamp) -> Ending {
+pub(super) fn end_of(outcome: &Outcome, run: &Run, policy: &RunPolicy, at: Timestamp) -> Ending {
     let (mut ending, fault) = match outcome {
         Outcome::Ended {
             report,
@@ -118,7 +118,7 @@ fn stopped() -> Fault {
 }
 
 /// When a failed run is tried once more: where its fault is one that passes, and it was no such try itself.
-fn retry_at(fault: &Fault, run: &Run, policy: &WorkPolicy, at: Timestamp) -> Option<Timestamp> {
+fn retry_at(fault: &Fault, run: &Run, policy: &RunPolicy, at: Timestamp) -> Option<Timestamp> {
     let asked_ms = match fault.kind {
         FaultKind::Transient => None,
         FaultKind::Throttled(ms) => ms,

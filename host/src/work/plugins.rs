@@ -13,6 +13,7 @@ use crate::directory::{
 };
 use crate::egress::Egress;
 use crate::limits::Patience;
+use crate::metrics::Metrics;
 use crate::plugin::Plugin;
 use crate::plugin::registry::Registry;
 use crate::run::{self, Interrupt, Job, Report, WantedMode};
@@ -23,6 +24,7 @@ pub struct Plugins {
     registry: Arc<Registry>,
     directory: Arc<dyn Directory>,
     egress: Arc<Egress>,
+    metrics: Arc<Metrics>,
     patience: Patience,
 }
 
@@ -33,18 +35,20 @@ impl std::fmt::Debug for Plugins {
 }
 
 impl Plugins {
-    /// Plugins of this registry.
+    /// Plugins of this registry. What runs did is counted in `metrics`.
     #[must_use]
     pub fn new(
         registry: Arc<Registry>,
         directory: Arc<dyn Directory>,
         egress: Arc<Egress>,
+        metrics: Arc<Metrics>,
         patience: Patience,
     ) -> Self {
         Self {
             registry,
             directory,
             egress,
+            metrics,
             patience,
         }
     }
@@ -81,6 +85,7 @@ impl Plugins {
             .key(&job, &report)
             .await
             .map_err(|error| failed(&error))?;
+        self.metrics.run_ended(&order.parts.connector_name, &report);
         if matches!(report.state, RunState::Cancelled | RunState::Interrupted) {
             // Neither speaks for nor against the plugin.
         } else if let Err(error) = self.registry.ran(&job.plugin, report.plugin_at_fault).await {

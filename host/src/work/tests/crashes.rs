@@ -7,11 +7,11 @@ use crate::contract::FaultKind;
 use crate::directory::{RunState, Verdict};
 use crate::work::state::State;
 use crate::work::store::{self, NewRun};
-use crate::work::{AskedMode, RunDecision, RunStatus, Trigger, WorkPolicy};
+use crate::work::{AskedMode, RunDecision, RunPolicy, RunStatus, Trigger};
 
 #[tokio::test]
 async fn a_run_that_was_stored_but_never_queued_runs_after_a_restart() {
-    let mut stage = Stage::empty(WorkPolicy::default()).await;
+    let mut stage = Stage::empty(RunPolicy::default()).await;
     let connector = stage.connector().await;
     let new = NewRun {
         connector,
@@ -36,16 +36,16 @@ async fn a_run_that_was_stored_but_never_queued_runs_after_a_restart() {
 
 #[tokio::test]
 async fn a_run_that_waited_when_the_process_died_runs_after_a_restart() {
-    let mut stage = Stage::with(WorkPolicy {
-        concurrent_runs: 1,
-        ..WorkPolicy::default()
+    let mut stage = Stage::with(RunPolicy {
+        concurrent: 1,
+        ..RunPolicy::default()
     })
     .await;
     let (busy, waiting) = (stage.connector().await, stage.connector().await);
     stage.will([Act::Hang]);
     let first = stage.run_now(busy).await.unwrap();
     let second = stage.run_now(waiting).await.unwrap();
-    stage.reaches(first.id, RunStatus::Processing).await;
+    stage.begins(first.id, 1).await;
     stage.crash().await;
     stage.start().await;
     stage.reaches(first.id, RunStatus::Processed).await;
@@ -59,7 +59,7 @@ async fn a_run_in_whose_middle_the_process_died_goes_on_and_its_connector_never_
     let connector = stage.connector().await;
     stage.will([Act::Hang]);
     let run = stage.run_now(connector).await.unwrap();
-    stage.reaches(run.id, RunStatus::Processing).await;
+    stage.begins(run.id, 1).await;
     stage.crash().await;
     assert_eq!(stage.state(connector).await, State::Processing);
     stage.start().await;
@@ -77,15 +77,12 @@ async fn a_run_in_whose_middle_the_process_died_goes_on_and_its_connector_never_
 async fn a_run_that_ends_its_process_again_and_again_is_given_up() {
     let mut stage = Stage::new().await;
     let connector = stage.connector().await;
-    let most = WorkPolicy::default().crashes;
+    let most = RunPolicy::default().crashes;
     stage.will((0..most).map(|_| Act::Hang));
     let run = stage.run_now(connector).await.unwrap();
-    for _ in 0..most {
-        stage.reaches(run.id, RunStatus::Processing).await;
-        // The next life sees this one's beginning only once it has begun.
-        let began = stage.began().len();
+    for life in 1..=most as usize {
+        stage.begins(run.id, life).await;
         stage.crash().await;
-        assert_eq!(stage.began().len(), began);
         stage.start().await;
     }
     let run = stage.reaches(run.id, RunStatus::Failed).await;
@@ -97,11 +94,12 @@ async fn a_run_that_ends_its_process_again_and_again_is_given_up() {
 async fn an_orderly_end_lets_runs_stop_and_they_go_on_in_the_next_process() {
     let mut stage = Stage::new().await;
     let connector = stage.connector().await;
-    for _ in 0..2 * WorkPolicy::default().crashes {
+    for _ in 0..2 * RunPolicy::default().crashes {
         stage.will([Act::Wait]);
     }
     let run = stage.run_now(connector).await.unwrap();
-    for attempt in 1..=2 * WorkPolicy::default().crashes {
+    for attempt in 1..=2 * RunPolicy::default().crashes {
+        stage.begins(run.id, attempt as usize).await;
         let now = stage.reaches(run.id, RunStatus::Processing).await;
         assert_eq!(now.attempts, attempt);
         stage.shut_down(Duration::from_secs(10)).await;
@@ -120,15 +118,15 @@ async fn an_orderly_end_lets_runs_stop_and_they_go_on_in_the_next_process() {
 
 #[tokio::test]
 async fn what_does_not_stop_in_time_is_broken_off_and_is_no_crash() {
-    let mut stage = Stage::with(WorkPolicy {
+    let mut stage = Stage::with(RunPolicy {
         crashes: 1,
-        ..WorkPolicy::default()
+        ..RunPolicy::default()
     })
     .await;
     let connector = stage.connector().await;
     stage.will([Act::Hang]);
     let run = stage.run_now(connector).await.unwrap();
-    stage.reaches(run.id, RunStatus::Processing).await;
+    stage.begins(run.id, 1).await;
     stage.shut_down(Duration::from_millis(50)).await;
     stage.start().await;
     stage.reaches(run.id, RunStatus::Processed).await;
@@ -140,7 +138,7 @@ async fn a_cancellation_survives_the_process_that_was_told() {
     let connector = stage.connector().await;
     stage.will([Act::Hang]);
     let run = stage.run_now(connector).await.unwrap();
-    stage.reaches(run.id, RunStatus::Processing).await;
+    stage.begins(run.id, 1).await;
     stage.work().cancel(run.id, caller()).await.unwrap();
     stage.crash().await;
     stage.start().await;
@@ -203,7 +201,7 @@ async fn a_queue_that_is_damaged_or_gone_is_made_anew() {
     ] {
         stage.will([Act::Hang]);
         let run = stage.run_now(connector).await.unwrap();
-        stage.reaches(run.id, RunStatus::Processing).await;
+        stage.begins(run.id, 1).await;
         stage.crash().await;
         for suffix in ["", "-wal", "-shm"] {
             let file = format!("{}{suffix}", stage.queue_file().display());

@@ -9,7 +9,7 @@ use crate::work::{DecideError, RunStatus, WorkError};
 async fn a_run_that_waits_is_cancelled_at_once_and_its_connector_has_not_moved() {
     let stage = Stage::new().await;
     let mut busy = Vec::new();
-    for _ in 0..stage.policy.concurrent_runs {
+    for _ in 0..stage.policy.concurrent {
         stage.will([Act::Wait]);
         let connector = stage.connector().await;
         busy.push(stage.run_now(connector).await.unwrap());

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::contract::FaultKind;
 use crate::directory::{Mode, RunState};
-use crate::work::{AskedMode, RunFilter, RunStatus, Seen, TriggerKind, What, WorkPolicy};
+use crate::work::{AskedMode, RunFilter, RunPolicy, RunStatus, Seen, TriggerKind, What};
 
 #[tokio::test]
 async fn an_overview_tells_the_last_run_the_last_success_and_the_age_of_the_cursor() {
@@ -174,9 +174,9 @@ async fn a_watcher_is_told_of_each_step_of_a_run_in_order() {
 
 #[tokio::test]
 async fn a_slow_watcher_gets_a_gap_instead_of_a_backlog() {
-    let stage = Stage::with(WorkPolicy {
-        streams: 1,
-        ..WorkPolicy::default()
+    let stage = Stage::with(RunPolicy {
+        watchers: 1,
+        ..RunPolicy::default()
     })
     .await;
     let mut watcher = stage.work().events().watch().unwrap();

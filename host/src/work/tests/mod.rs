@@ -10,4 +10,4 @@ mod schedules;
 mod soak;
 mod stage;
 
-use stage::{Act, Stage, caller, fault, report};
+use stage::{Act, Stage, caller, fault};

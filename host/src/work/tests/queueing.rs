@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::contract::FaultKind;
 use crate::directory::RunState;
 use crate::work::state::{Event, State};
-use crate::work::{AskedMode, RunStatus, Trigger, WorkError, WorkPolicy};
+use crate::work::{AskedMode, RunPolicy, RunStatus, Trigger, WorkError};
 
 #[tokio::test]
 async fn a_run_by_hand_goes_from_the_queue_to_its_report() {
@@ -65,9 +65,9 @@ async fn while_a_run_is_open_another_is_refused_by_its_name() {
 
 #[tokio::test]
 async fn the_global_limit_is_kept_and_who_asked_first_runs_first() {
-    let stage = Stage::with(WorkPolicy {
-        concurrent_runs: 2,
-        ..WorkPolicy::default()
+    let stage = Stage::with(RunPolicy {
+        concurrent: 2,
+        ..RunPolicy::default()
     })
     .await;
     let mut asked = Vec::new();
@@ -149,10 +149,7 @@ async fn the_queue_keeps_nothing_that_is_done() {
         let run = stage.run_now(connector).await.unwrap();
         stage.reaches(run.id, RunStatus::Processed).await;
     }
-    let queue = &stage.work().core.queue;
-    stage.settle().await;
-    queue.forget_done().await.unwrap();
-    assert_eq!(queue.len().await, 0);
+    stage.forgets_jobs().await;
 }
 
 #[tokio::test]
@@ -191,9 +188,9 @@ async fn a_run_that_is_lost_in_the_process_ends_as_failed() {
 
 #[tokio::test]
 async fn a_disabled_connector_runs_neither_by_hand_nor_from_the_queue() {
-    let stage = Stage::with(WorkPolicy {
-        concurrent_runs: 1,
-        ..WorkPolicy::default()
+    let stage = Stage::with(RunPolicy {
+        concurrent: 1,
+        ..RunPolicy::default()
     })
     .await;
     let (busy, connector) = (stage.connector().await, stage.connector().await);

@@ -2,14 +2,14 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::directory::{Mode, RunState};
-use crate::work::{AskedMode, RunStatus, WorkPolicy};
+use crate::work::{AskedMode, RunPolicy, RunStatus};
 
 #[tokio::test]
 async fn old_runs_are_forgotten_but_those_that_tell_how_things_stand() {
-    let stage = Stage::with(WorkPolicy {
+    let stage = Stage::with(RunPolicy {
         keep_days: 30,
         keep_last: 2,
-        ..WorkPolicy::default()
+        ..RunPolicy::default()
     })
     .await;
     let connector = stage.connector().await;
@@ -64,10 +64,10 @@ async fn old_runs_are_forgotten_but_those_that_tell_how_things_stand() {
 
 #[tokio::test]
 async fn a_held_run_waits_however_old_it_is() {
-    let stage = Stage::with(WorkPolicy {
+    let stage = Stage::with(RunPolicy {
         keep_days: 1,
         keep_last: 0,
-        ..WorkPolicy::default()
+        ..RunPolicy::default()
     })
     .await;
     let connector = stage.connector().await;

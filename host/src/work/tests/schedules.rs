@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::directory::Mode;
 use crate::schedule::{Baseline, Schedule};
 use crate::work::state::{Event, State};
-use crate::work::{AskedMode, RunStatus, Trigger, WorkPolicy};
+use crate::work::{AskedMode, RunPolicy, RunStatus, Trigger};
 
 fn daily(zone: &str, time: &str) -> Schedule {
     serde_json::from_value(json!({
@@ -173,9 +173,9 @@ async fn an_occurrence_that_finds_a_run_going_on_is_skipped_and_recorded() {
 
 #[tokio::test]
 async fn many_that_are_due_at_once_run_as_many_at_a_time_as_may() {
-    let stage = Stage::with(WorkPolicy {
-        concurrent_runs: 3,
-        ..WorkPolicy::default()
+    let stage = Stage::with(RunPolicy {
+        concurrent: 3,
+        ..RunPolicy::default()
     })
     .await;
     let mut assignments = Vec::new();
@@ -214,9 +214,9 @@ async fn a_run_by_hand_that_was_a_snapshot_is_the_baseline_of_its_period() {
 
 #[tokio::test]
 async fn a_year_of_daily_runs_in_a_zone_whose_clock_changes_twice() {
-    let stage = Stage::with(WorkPolicy {
+    let stage = Stage::with(RunPolicy {
         keep_days: 1_000,
-        ..WorkPolicy::default()
+        ..RunPolicy::default()
     })
     .await;
     let connector = stage.connector().await;

@@ -23,7 +23,7 @@ use crate::schedule::{Baseline, Schedule};
 use crate::work::state::{self, Event, State, Step};
 use crate::work::{
     Assignment, Assignments, Caller, Chosen, DecideError, Executor, JobParts, NotChosen, Order,
-    Outcome, Run, RunDecision, RunStatus, Work, WorkError, WorkPolicy, Workshop,
+    Outcome, Run, RunDecision, RunPolicy, RunStatus, Work, WorkError, Workshop,
 };
 
 /// Who asks, in tests.
@@ -63,6 +63,7 @@ pub(super) fn report(state: RunState, mode: Mode) -> Report {
         removals: None,
         network: Usage::default(),
         retries: 0,
+        pages: 0,
         peak_instance_memory: 0,
         limits: Vec::new(),
         duration_ms: 7,
@@ -123,8 +124,7 @@ impl Script {
         *self.at_work.lock().unwrap().get_mut(&connector).unwrap() -= 1;
     }
 
-    async fn act(&self, order: &Order) -> Outcome {
-        let act = self.acts.lock().unwrap().pop_front();
+    async fn act(&self, act: Option<Act>, order: &Order) -> Outcome {
         let mode = match order.asked {
             crate::work::AskedMode::Snapshot => Mode::Snapshot,
             crate::work::AskedMode::Auto => Mode::Incremental,
@@ -166,6 +166,7 @@ impl Drop for AtWork<'_> {
 #[async_trait]
 impl Executor for Script {
     async fn execute(&self, order: Order) -> Outcome {
+        let act = self.acts.lock().unwrap().pop_front();
         self.began.lock().unwrap().push(Began {
             run: order.run,
             connector: order.parts.connector,
@@ -175,7 +176,7 @@ impl Executor for Script {
         let _at_work = AtWork(self, order.parts.connector);
         // Time for others to run into this one.
         tokio::task::yield_now().await;
-        self.act(&order).await
+        self.act(act, &order).await
     }
 
     async fn decide(
@@ -271,7 +272,7 @@ pub(super) struct Stage {
     pub(super) clock: ManualClock,
     pub(super) book: Arc<Book>,
     pub(super) script: Arc<Script>,
-    pub(super) policy: WorkPolicy,
+    pub(super) policy: RunPolicy,
     pub(super) database: Database,
     work: Option<Arc<Work>>,
 }
@@ -279,17 +280,17 @@ pub(super) struct Stage {
 impl Stage {
     /// A stage at the beginning of 2026 where work has begun.
     pub(super) async fn new() -> Self {
-        Self::with(WorkPolicy::default()).await
+        Self::with(RunPolicy::default()).await
     }
 
-    pub(super) async fn with(policy: WorkPolicy) -> Self {
+    pub(super) async fn with(policy: RunPolicy) -> Self {
         let mut stage = Self::empty(policy).await;
         stage.start().await;
         stage
     }
 
     /// A stage where work has not begun yet.
-    pub(super) async fn empty(policy: WorkPolicy) -> Self {
+    pub(super) async fn empty(policy: RunPolicy) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("control.sqlite"))
             .await
@@ -425,6 +426,18 @@ impl Stage {
         panic!("run {run} did not become {state:?}: {last:?}");
     }
 
+    /// Waits until the executor has begun with a run for the nth time.
+    pub(super) async fn begins(&self, run: Uuid, times: usize) {
+        for _ in 0..4_000 {
+            let began = self.began();
+            if began.iter().filter(|began| began.run == run).count() >= times {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("run {run} did not begin {times} times");
+    }
+
     /// Waits until the newest run of a connector has ended, and there are so many.
     pub(super) async fn ends(&self, connector: Uuid, count: usize) -> Vec<Run> {
         for _ in 0..4_000 {
@@ -463,6 +476,19 @@ impl Stage {
     /// Long enough that whatever would happen by itself has happened.
     pub(super) async fn settle(&self) {
         tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+
+    /// Waits until the queue holds nothing. What is done is told to it when it is looked at the next time.
+    pub(super) async fn forgets_jobs(&self) {
+        let queue = &self.work().core.queue;
+        for _ in 0..200 {
+            queue.forget_done().await.unwrap();
+            if queue.len().await == 0 {
+                return;
+            }
+            self.settle().await;
+        }
+        panic!("{} jobs are left", queue.len().await);
     }
 
     pub(super) fn began(&self) -> Vec<Began> {

@@ -73,15 +73,17 @@ fn complete(document: &mut OpenApi) {
             Content::new(Some(Ref::from_schema_name("Problem"))),
         )
         .build();
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         let operations = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.patch,
-            &mut item.delete,
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
         ];
-        for operation in operations.into_iter().flatten() {
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            operation.operation_id = Some(identifier(method, path));
             if let Some(security) = &mut operation.security {
                 offer_sessions(security);
             }
@@ -91,6 +93,18 @@ fn complete(document: &mut OpenApi) {
                 .or_insert_with(|| problem.clone().into());
         }
     }
+}
+
+/// What programs made from the document call an operation. Handlers' names won't do: many modules have a `list`.
+fn identifier(method: &str, path: &str) -> String {
+    let below = path.trim_start_matches("/api/v1");
+    let words = below.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut identifier = method.to_owned();
+    for word in words.filter(|word| !word.is_empty()) {
+        identifier.push('_');
+        identifier.push_str(word);
+    }
+    identifier
 }
 
 /// Whoever may come with a token may come with a session too.

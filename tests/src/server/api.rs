@@ -137,7 +137,11 @@ impl Answer {
 }
 
 impl Api {
-    pub(super) fn new(origin: &str, told: Told) -> anyhow::Result<Self> {
+    /// The API of the server at an address, to nobody in particular. What it answers is written down in `told`.
+    ///
+    /// # Errors
+    /// Where no client can be made.
+    pub fn new(origin: &str, told: Told) -> anyhow::Result<Self> {
         // Plain http, but the client insists on being able to do more.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)

@@ -191,6 +191,8 @@ impl ServerUnderTest {
             .env_clear()
             .env("HOME", self.folder.path())
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            // What ends whoever runs it must not reach it: it is ended in order, or killed.
+            .process_group(0)
             .kill_on_drop(true);
         command
     }

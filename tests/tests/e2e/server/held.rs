@@ -103,8 +103,7 @@ async fn a_newer_run_takes_the_place_of_a_held_one() {
     let old = stage.api.read(&format!("/runs/{first}")).await.unwrap();
     assert_eq!(old["state"], "superseded");
     assert_eq!(old["supersededBy"], second);
-    let late = stage
-        .api
-        .post(&format!("/runs/{first}/decision"), &decision("allow"));
-    late.await.unwrap().expect(409).unwrap();
+    let path = format!("/runs/{first}/decision");
+    let late = stage.api.post(&path, &decision("allow")).await.unwrap();
+    late.expect(409).unwrap();
 }

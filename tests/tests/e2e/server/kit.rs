@@ -105,8 +105,8 @@ impl Connector {
         let made = api.make("/connectors", &document(simulator, name)).await;
         let id = text(&made.unwrap()["id"]);
         let profile = json!({ "name": "by hand" });
-        let made = api.make(&format!("/connectors/{id}/profiles"), &profile);
-        let profile = text(&made.await.unwrap()["id"]);
+        let path = format!("/connectors/{id}/profiles");
+        let profile = text(&api.make(&path, &profile).await.unwrap()["id"]);
         Self { id, profile }
     }
 

@@ -1,7 +1,17 @@
 //! The server as a program of its own, over HTTP, against the simulator: what its users see from the outside.
 
+mod calendar;
 mod fuzz;
+mod held;
+mod inside;
+mod kit;
+mod operations;
 mod roles;
+mod soak;
+mod states;
+mod stopping;
+mod story;
+mod tenants;
 
 use harness::artefacts;
 use harness::server::Setup;

@@ -15,14 +15,16 @@ struct Nest {
 }
 
 fn nest(truth: &Truth) -> Nest {
-    let users_of = |group: &str| {
-        let of = truth.memberships.iter().filter(move |m| m.group == group);
-        of.filter(|m| m.kind == Kind::User).map(|m| m.member.clone())
+    let users_of = |group: &str| -> Vec<String> {
+        let of = truth.memberships.iter().filter(|m| m.group == group);
+        let users = of.filter(|m| m.kind == Kind::User);
+        users.map(|m| m.member.clone()).collect()
     };
-    let nested = truth.memberships.iter().filter(|m| m.kind == Kind::Group);
-    let found = nested.into_iter().find_map(|m| {
-        let direct: Vec<_> = users_of(&m.group).collect();
-        let user = users_of(&m.member).find(|user| !direct.contains(user))?;
+    let mut nested = truth.memberships.iter().filter(|m| m.kind == Kind::Group);
+    let found = nested.find_map(|m| {
+        let direct = users_of(&m.group);
+        let inner = users_of(&m.member).into_iter();
+        let user = inner.into_iter().find(|user| !direct.contains(user))?;
         Some(Nest {
             outer: m.group.clone(),
             inner: m.member.clone(),

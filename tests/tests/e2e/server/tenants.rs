@@ -128,8 +128,9 @@ async fn an_origin_that_the_operator_did_not_grant_is_not_reached() {
     let answer = api.post("/connectors", &document).await.unwrap();
     if answer.status.is_success() {
         let id = text(&answer.json().unwrap()["id"]);
-        let tested = api.make(&format!("/connectors/{id}/check"), &json!({}));
-        assert_eq!(tested.await.unwrap()["passed"], false);
+        let check = format!("/connectors/{id}/check");
+        let tested = api.make(&check, &json!({})).await.unwrap();
+        assert_eq!(tested["passed"], false);
     }
     assert_eq!(other.stats().requests, 0, "nobody asked it");
 }

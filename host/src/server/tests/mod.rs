@@ -247,7 +247,8 @@ async fn a_second_signal_ends_it_at_once() {
     server.plane.tasks.spawn(std::future::pending::<()>());
     server.plane.shutdown.cancel();
     server.kill.cancel();
-    assert_eq!(server.ended.await.unwrap().unwrap().unfinished, 1);
+    let ended = server.ended.await.unwrap().unwrap();
+    assert!(ended.unfinished >= 1, "{ended:?}");
 }
 
 #[tokio::test]

@@ -1,35 +1,376 @@
 //! The control plane: the modules of a serving host, put together.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::catalog::Catalog;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::access::{Access, AccessError};
+use crate::catalog::{Catalog, Installed};
 use crate::clock::Clock;
-use crate::database::Database;
-use crate::directory::Directory;
-use crate::egress::Egress;
-use crate::plugin::registry::Registry;
-use crate::vault::Vault;
+use crate::config::{Config, VaultPolicy, user_folder};
+use crate::database::{Database, DatabaseError};
+use crate::directory::{self, Directory, DirectoryError};
+use crate::egress::{Egress, EgressError};
+use crate::lock::{Lock, LockError};
+use crate::metrics::Metrics;
+use crate::plugin::registry::{Registry, RegistryError};
+use crate::plugin::{Engine, PluginError, make_private};
+use crate::vault::{Key, KeyError, KeyPlace, Vault, VaultError};
 
 /// Everything that a serving host works with.
 pub struct ControlPlane {
+    /// What the operator configured.
+    pub config: Config,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
     /// What was configured and what ran.
     pub database: Database,
     /// Users, groups and memberships.
     pub directory: Arc<dyn Directory>,
+    /// Where they are: a path or a URL, which may hold a password.
+    pub directory_database: String,
+    /// Compiles and runs plugins.
+    pub engine: Engine,
     /// Installed plugins.
     pub registry: Arc<Registry>,
     /// The way out.
     pub egress: Arc<Egress>,
-    /// Secrets.
+    /// Who may do what.
+    pub access: Arc<Access>,
+    /// Secrets, encrypted at rest.
     pub vault: Arc<Vault>,
     /// What administrators configured.
     pub catalog: Arc<Catalog>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Cancelled when the server is told to stop: nothing new begins, streams end.
+    pub shutdown: CancellationToken,
+    /// Work that the server waits for when it stops, up to the grace.
+    pub tasks: TaskTracker,
+    /// Nobody else writes to the data folder and the directory meanwhile.
+    _alone: (Lock, Option<Lock>),
+}
+
+/// Why a control plane can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Nobody said where everything is kept.
+    #[error("the user has no home; name a data folder with --data-dir")]
+    NoFolder,
+    /// The data folder can't be used.
+    #[error("the data folder {} can't be used: {reason}", .folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody else works with it.
+    #[error(transparent)]
+    Locked(#[from] LockError),
+    /// The control database can't be opened.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The directory can't be opened.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// Plugins can't be run.
+    #[error(transparent)]
+    Engine(#[from] PluginError),
+    /// There is no key for the vault.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The vault's key is not the one that its secrets were sealed with.
+    #[error(
+        "the vault's key is not the one that the data folder's secrets were sealed with; give the right key"
+    )]
+    Vault(#[source] VaultError),
+    /// Nobody could be let in as configured.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The installed plugins can't be opened.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The network can't be reached as configured.
+    #[error("the network can't be reached as configured")]
+    Network(#[from] EgressError),
+}
+
+impl ControlPlane {
+    /// Opens what a data folder holds; everything is made where it doesn't exist.
+    ///
+    /// # Errors
+    /// [`OpenError`]. Another process that works with the same folder or directory is one.
+    pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let data_dir = config.data_dir().ok_or(OpenError::NoFolder)?;
+        let data_dir = open_folder(&data_dir)?;
+        let alone = Lock::data_folder(&data_dir)?;
+        let directory_database = config.database(&data_dir);
+        let alone = (alone, Lock::directory(&directory_database)?);
+        let database = Database::open(&control_database(&data_dir)).await?;
+        let directory: Arc<dyn Directory> = Arc::from(directory::open(&directory_database).await?);
+        let plugins = plugins_folder(&data_dir);
+        let code = Registry::code_folder(&plugins);
+        let engine = Engine::new(config.limits.clone(), Some(&code))?;
+        let registry = Registry::open(&engine, &plugins, config.plugins.clone())?;
+        let registry = Arc::new(registry);
+        let egress = Egress::new(config.network.options())?;
+        let vault = Arc::new(Vault::new(open_key(&config.vault, &database).await?));
+        vault.verify(&database).await.map_err(OpenError::Vault)?;
+        let access = Access::new(database.clone(), Arc::clone(&clock), config.access.clone())?;
+        let types = Installed::new(Arc::clone(&registry), Arc::clone(&egress));
+        let catalog = Catalog::new(
+            database.clone(),
+            Arc::clone(&vault),
+            Arc::new(types),
+            Arc::clone(&clock),
+        );
+        Ok(Self {
+            access: Arc::new(access),
+            vault,
+            catalog: Arc::new(catalog),
+            database,
+            directory,
+            directory_database,
+            engine,
+            registry,
+            egress,
+            clock,
+            metrics: Arc::default(),
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            config,
+            data_dir,
+            _alone: alone,
+        })
+    }
+
+    /// Removes what deleted connectors brought, where that was wanted. What fails is tried again when the next
+    /// connector is deleted, and when the server starts.
+    pub async fn clear_leftovers(&self) {
+        if let Err(error) = self.try_to_clear().await {
+            tracing::error!("the data of a deleted connector could not be removed: {error}");
+        }
+    }
+
+    async fn try_to_clear(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        for connector in self.catalog.leftovers().await? {
+            let name = connector.to_string();
+            let known = self.directory.connectors().await?;
+            if let Some(record) = known.into_iter().find(|record| record.name == name) {
+                self.directory.forget(record.key).await?;
+            }
+            self.catalog.cleared(connector).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the connections to the databases. What is under way fails.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
 }
 
 impl std::fmt::Debug for ControlPlane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ControlPlane").finish_non_exhaustive()
+        f.debug_struct("ControlPlane")
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the vault's key is.
+#[must_use]
+pub fn key_place(policy: &VaultPolicy) -> Option<KeyPlace> {
+    if let Some(file) = &policy.key_file {
+        return Some(KeyPlace::File(file.clone()));
+    }
+    if let Some(variable) = &policy.key_env {
+        return Some(KeyPlace::Environment(variable.clone()));
+    }
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    if credentials.is_some_and(|folder| Path::new(&folder).join(&policy.credential).exists()) {
+        return Some(KeyPlace::Credential(policy.credential.clone()));
+    }
+    // Not below the data folder: whoever copies that must not have the key.
+    let folder = user_folder("XDG_CONFIG_HOME", ".config")?;
+    Some(KeyPlace::File(folder.join("vault.key")))
+}
+
+/// The vault's key. Where it belongs into a file that isn't there, and no secret was ever sealed, it is made.
+async fn open_key(policy: &VaultPolicy, database: &Database) -> Result<Key, OpenError> {
+    let place = key_place(policy).ok_or(OpenError::NoFolder)?;
+    if let KeyPlace::File(file) = &place
+        && !file.exists()
+        && Vault::is_empty(database).await.map_err(OpenError::Vault)?
+    {
+        let key = Key::generate();
+        key.write(file)?;
+        tracing::warn!(
+            "made a key for the vault in {}; keep a copy of it apart from backups of the data folder",
+            file.display()
+        );
+    }
+    Ok(Key::read(&place)?)
+}
+
+/// The control database in a data folder.
+#[must_use]
+pub fn control_database(data_dir: &Path) -> PathBuf {
+    data_dir.join("control.sqlite")
+}
+
+/// The folder of installed plugins in a data folder.
+#[must_use]
+pub fn plugins_folder(data_dir: &Path) -> PathBuf {
+    data_dir.join("plugins")
+}
+
+/// A data folder that is this user's alone, by its full name.
+pub(crate) fn open_folder(folder: &Path) -> Result<PathBuf, OpenError> {
+    let fail = |error: std::io::Error| OpenError::Folder {
+        folder: folder.to_owned(),
+        reason: error.to_string(),
+    };
+    make_private(folder).map_err(fail)?;
+    // What others may do in it is nobody's business but its owner's.
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(folder, private).map_err(fail)?;
+    std::fs::canonicalize(folder).map_err(fail)
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
+    use super::ControlPlane;
+    use crate::access::AccessPolicy;
+    use crate::clock::{Clock, ManualClock, SystemClock};
+    use crate::config::Config;
+    use crate::limits::Overrides;
+
+    /// A configuration with everything in this folder, and a pool that is quick to make.
+    pub(crate) fn config(folder: &std::path::Path) -> Config {
+        let mut config = Config::default();
+        config.server.data_dir = Some(folder.join("data"));
+        config.server.listen = ([127, 0, 0, 1], 0).into();
+        config.vault.key_file = Some(folder.join("vault.key"));
+        config.limits.all = Overrides {
+            in_flight: Some(2),
+            ..Overrides::default()
+        };
+        config
+    }
+
+    /// A control plane in a folder that goes with it.
+    pub(crate) async fn plane() -> (Arc<ControlPlane>, tempfile::TempDir) {
+        plane_with(|_| {}).await
+    }
+
+    /// The same, configured otherwise.
+    pub(crate) async fn plane_with(
+        change: impl FnOnce(&mut Config),
+    ) -> (Arc<ControlPlane>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(folder.path());
+        change(&mut config);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let plane = ControlPlane::open(config, clock).await.unwrap();
+        (Arc::new(plane), folder)
+    }
+
+    /// A control plane, the clock that a test turns, and its folder.
+    pub(crate) struct Stage {
+        pub(crate) plane: Arc<ControlPlane>,
+        pub(crate) clock: ManualClock,
+        pub(crate) folder: tempfile::TempDir,
+    }
+
+    /// When the clock of a new stage stands.
+    pub(crate) fn start() -> Timestamp {
+        "2026-03-01T08:00:00Z".parse().unwrap()
+    }
+
+    /// A stage without users, connectors or plugins, under default policies.
+    pub(crate) async fn stage() -> Stage {
+        stage_under(AccessPolicy::default()).await
+    }
+
+    /// The same under this access policy.
+    pub(crate) async fn stage_under(access: AccessPolicy) -> Stage {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(folder.path());
+        config.access = access;
+        let clock = ManualClock::new(start());
+        let plane = ControlPlane::open(config, Arc::new(clock.clone()))
+            .await
+            .unwrap();
+        Stage {
+            plane: Arc::new(plane),
+            clock,
+            folder,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    async fn open(config: Config) -> Result<ControlPlane, OpenError> {
+        ControlPlane::open(config, Arc::new(SystemClock)).await
+    }
+
+    #[tokio::test]
+    async fn a_folder_is_made_for_its_owner_and_served_once_at_a_time() {
+        let (plane, folder) = testing::plane().await;
+        let mode = std::fs::metadata(&plane.data_dir)
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let again = open(testing::config(folder.path())).await.unwrap_err();
+        assert!(
+            matches!(again, OpenError::Locked(LockError::DataFolder { .. })),
+            "{again}"
+        );
+        let sync = Lock::directory(&plane.directory_database).unwrap_err();
+        assert!(matches!(sync, LockError::Directory { .. }), "{sync}");
+        drop(plane);
+        open(testing::config(folder.path())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_sync_that_writes_to_the_directory_keeps_the_server_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = testing::config(folder.path());
+        let database = folder.path().join("elsewhere.sqlite");
+        config.server.database = Some(database.to_str().unwrap().into());
+        let _sync = Lock::directory(database.to_str().unwrap()).unwrap();
+        let refused = open(config).await.unwrap_err();
+        assert!(
+            refused.to_string().contains("elsewhere.sqlite"),
+            "{refused}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_others_may_write_to_is_refused_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = testing::config(folder.path());
+        let data = config.server.data_dir.clone().unwrap();
+        std::fs::create_dir(&data).unwrap();
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o770)).unwrap();
+        let refused = open(config).await.unwrap_err();
+        assert!(refused.to_string().contains("chmod go-w"), "{refused}");
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::config::{Field, Section};
+
 /// Declares [`Limits`] and [`Overrides`] from one list, so that a limit has its name, its meaning and its
 /// default in one place.
 macro_rules! limits {
@@ -39,6 +41,19 @@ macro_rules! limits {
                 Self { $($name: Some(limits.$name),)+ }
             }
         }
+
+        /// What is told of the limits for all plugins.
+        pub(crate) const SECTION: Section = Section {
+            path: "limits.all",
+            about: "What plugins may use.",
+            fields: &[
+                $(Field {
+                    name: stringify!($name),
+                    help: concat!($($doc, "\n",)+),
+                    example: None,
+                },)+
+            ],
+        };
 
         impl Overrides {
             /// These, and `limits` where nothing is said.

@@ -12,7 +12,9 @@ use super::problem::Problem;
 use crate::catalog::ConnectorType;
 
 pub(super) fn routes() -> OpenApiRouter<Plane> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(read))
 }
 
 /// List connector types, by name.

@@ -143,7 +143,7 @@ async fn change(
 ) -> Result<Tagged<Connector>, Problem> {
     let changed = plane
         .catalog
-        .change_connector(&by, id, revision.named(), change);
+        .change_connector(&by, id, revision.revision(), change);
     Ok(tagged(changed.await?))
 }
 
@@ -188,8 +188,14 @@ async fn delete(
     };
     plane
         .catalog
-        .delete_connector(&by, id, revision.named(), data)
+        .delete_connector(&by, id, revision.revision(), data)
         .await?;
+    if data == Data::Remove {
+        let clearing = plane.clone();
+        plane
+            .tasks
+            .spawn(async move { clearing.clear_leftovers().await });
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -12,7 +12,9 @@ use super::problem::Problem;
 use crate::catalog::DataModelRecord;
 
 pub(super) fn routes() -> OpenApiRouter<Plane> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(read))
 }
 
 /// List data models, with every field, by identifier.

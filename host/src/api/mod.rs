@@ -17,16 +17,24 @@ mod audit;
 mod connector_types;
 mod connectors;
 mod data_models;
+mod directory;
 mod group_links;
 mod known;
+mod oidc;
 mod openapi;
+mod plugins;
 mod profiles;
 mod refusal;
 mod schedules;
-mod transform_maps;
-
+mod session;
+mod setup;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod transform_maps;
+mod users;
 
 use std::sync::Arc;
 
@@ -37,7 +45,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::control_plane::ControlPlane;
 
+pub(crate) use openapi::SESSION_COOKIE;
 pub use openapi::document;
+pub(crate) use session::session_cookie;
 
 /// What handlers work on.
 pub type Plane = Arc<ControlPlane>;
@@ -53,6 +63,13 @@ fn resources() -> OpenApiRouter<Plane> {
         .merge(profiles::routes())
         .merge(schedules::routes())
         .merge(transform_maps::routes())
+        .merge(directory::routes())
+        .merge(oidc::routes())
+        .merge(session::routes())
+        .merge(setup::routes())
+        .merge(tokens::routes())
+        .merge(users::routes())
+        .merge(plugins::routes())
 }
 
 /// The API without authentication: whoever calls it has put the principal into the request.

@@ -108,7 +108,7 @@ async fn change(
 ) -> Result<Tagged<Profile>, Problem> {
     let changed = plane
         .catalog
-        .change_profile(&by, connector, id, revision.named(), change);
+        .change_profile(&by, connector, id, revision.revision(), change);
     Ok(tagged(changed.await?))
 }
 
@@ -131,7 +131,7 @@ async fn delete(
 ) -> Result<StatusCode, Problem> {
     plane
         .catalog
-        .delete_profile(&by, connector, id, revision.named())
+        .delete_profile(&by, connector, id, revision.revision())
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -182,6 +182,8 @@ async fn set_active(
         active: Some(active),
         ..ProfileChange::default()
     };
-    let changed = plane.catalog.change_profile(by, connector, id, None, change);
+    let changed = plane
+        .catalog
+        .change_profile(by, connector, id, None, change);
     Ok(tagged(changed.await?))
 }

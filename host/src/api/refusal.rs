@@ -29,10 +29,11 @@ impl From<CatalogError> for Problem {
             CatalogError::Plugin(
                 error @ (RegistryError::Folder { .. } | RegistryError::File { .. }),
             ) => Self::internal(&error),
-            CatalogError::Plugin(error) => {
-                Self::conflict("plugin.unavailable", format!("The plugin can't be used: {error}."))
-                    .remedy("Install, approve and activate it, or choose another version.")
-            }
+            CatalogError::Plugin(error) => Self::conflict(
+                "plugin.unavailable",
+                format!("The plugin can't be used: {error}."),
+            )
+            .remedy("Install, approve and activate it, or choose another version."),
             CatalogError::Fault(fault) => fault.into(),
             CatalogError::Vault(VaultError::Database(error)) => error.into(),
             CatalogError::Vault(error) => {

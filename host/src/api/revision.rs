@@ -18,9 +18,9 @@ pub enum IfMatch {
 }
 
 impl IfMatch {
-    /// The revision that is named; none where any will do.
+    /// The revision that was named, where one was.
     #[must_use]
-    pub fn named(self) -> Option<i64> {
+    pub fn revision(self) -> Option<i64> {
         match self {
             Self::Any => None,
             Self::Revision(revision) => Some(revision),

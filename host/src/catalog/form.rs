@@ -168,7 +168,11 @@ pub(super) fn check(
         };
         let path = format!("{place}.{}", setting.key);
         if !is_there && !findings.has(&path) {
-            findings.add(path, format!("{} is missing.", setting.label), &setting.help);
+            findings.add(
+                path,
+                format!("{} is missing.", setting.label),
+                &setting.help,
+            );
         }
     }
     if Value::Object(settings.clone()).to_string().len() > SETTINGS_BYTES {
@@ -227,7 +231,10 @@ fn check_value(path: &str, setting: &Setting, value: &Value, findings: &mut Find
         (SettingKind::Text, _) => findings.add(path, "It is not a text.", "Give a JSON string."),
         (SettingKind::Choice(choices), value) => {
             let chosen = value.as_str();
-            if !choices.iter().any(|choice| Some(choice.value.as_str()) == chosen) {
+            if !choices
+                .iter()
+                .any(|choice| Some(choice.value.as_str()) == chosen)
+            {
                 let values: Vec<&str> = choices.iter().map(|c| c.value.as_str()).collect();
                 findings.add(
                     path,

@@ -133,7 +133,10 @@ pub(super) fn folded(name: &str) -> String {
 pub(super) fn is_shallow(value: &Value) -> bool {
     fn within(value: &Value, left: usize) -> bool {
         let Some(left) = left.checked_sub(1) else {
-            return matches!(value, Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_));
+            return matches!(
+                value,
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)
+            );
         };
         match value {
             Value::Array(items) => items.iter().all(|item| within(item, left)),
@@ -174,9 +177,8 @@ mod tests {
 
     #[test]
     fn a_document_may_be_nested_so_deep_and_no_deeper() {
-        let nested = |depth: usize| {
-            (0..depth).fold(Value::Null, |inner, _| Value::Array(vec![inner]))
-        };
+        let nested =
+            |depth: usize| (0..depth).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
         assert!(is_shallow(&nested(JSON_DEPTH)));
         assert!(!is_shallow(&nested(JSON_DEPTH + 1)));
     }
@@ -191,7 +193,11 @@ mod tests {
             remedy: String::new(),
         };
         findings.complete([problem("settings.groups[3]"), problem("settings.tenantId")]);
-        let paths: Vec<String> = findings.into_problems().into_iter().map(|p| p.path).collect();
+        let paths: Vec<String> = findings
+            .into_problems()
+            .into_iter()
+            .map(|p| p.path)
+            .collect();
         assert_eq!(paths, ["settings.groups", "settings.tenantId"]);
     }
 }

@@ -42,8 +42,8 @@ pub use form::SecretChanges;
 pub use link::{LinkFilter, LinkRecord, MOST_LINKS, MOST_PLATFORM_GROUPS, NewLink};
 pub use map::{
     ChangedField, ChangedRule, CloneMap, MapChange, MapDetail, MapDiff, MapFilter, MapId, MapName,
-    MapRecord, MapUse, MapVersion, MapVersionDetail, MovedRule, NewMap, PlacedRule, Preview, PreviewOf,
-    Record, RulesDraft, SampleOrigin,
+    MapRecord, MapUse, MapVersion, MapVersionDetail, MovedRule, NewMap, PlacedRule, Preview,
+    PreviewOf, Record, RulesDraft, SampleOrigin,
 };
 pub use model::{DataModelRecord, Side};
 pub use profile::{NewProfile, Profile, ProfileChange};
@@ -93,7 +93,8 @@ impl Catalog {
 
     /// Tells everyone who waits that something was changed.
     fn tell(&self) {
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 }
 

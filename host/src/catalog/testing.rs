@@ -241,9 +241,11 @@ impl Types for MadeUp {
         map: &TransformMap,
     ) -> Result<Vec<Problem>, CatalogError> {
         let known = self.description(wanted).await?.target_model.clone();
-        let wrong = map.rules.iter().enumerate().filter(|(_, rule)| {
-            !known.fields.iter().any(|field| field.path == rule.target)
-        });
+        let wrong = map
+            .rules
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| !known.fields.iter().any(|field| field.path == rule.target));
         Ok(wrong
             .map(|(index, _)| problem(&format!("rules[{index}].target")))
             .collect())
@@ -263,7 +265,12 @@ impl Types for MadeUp {
         let given: serde_json::Map<String, serde_json::Value> = map
             .rules
             .iter()
-            .filter_map(|rule| Some((rule.target.clone(), sample.get(rule.sources.first()?)?.clone())))
+            .filter_map(|rule| {
+                Some((
+                    rule.target.clone(),
+                    sample.get(rule.sources.first()?)?.clone(),
+                ))
+            })
             .collect();
         Ok(Ok(serde_json::Value::Object(given).to_string()))
     }
@@ -273,10 +280,9 @@ impl Types for MadeUp {
 pub(crate) struct Bench {
     pub(crate) catalog: Catalog,
     pub(crate) database: Database,
-    pub(crate) vault: Arc<Vault>,
     pub(crate) types: Arc<MadeUp>,
     pub(crate) clock: ManualClock,
-    pub(crate) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Bench {
@@ -287,17 +293,16 @@ impl Bench {
         let clock = ManualClock::new("2027-05-01T12:00:00Z".parse().unwrap());
         let catalog = Catalog::new(
             database.clone(),
-            Arc::clone(&vault),
+            vault,
             types.clone(),
             Arc::new(clock.clone()),
         );
         Self {
             catalog,
             database,
-            vault,
             types,
             clock,
-            folder,
+            _folder: folder,
         }
     }
 

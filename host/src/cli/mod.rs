@@ -1,21 +1,27 @@
 //! The command line: thin, over the library.
 
+mod backup;
 mod check;
 mod export;
 mod inspect;
 mod install;
 mod options;
 mod progress;
+mod recovery;
 mod report;
+mod server;
 mod sync;
 mod table;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use connector_host::config::{ConfigError, LogPolicy, TelemetryPolicy};
 use connector_host::contract::Problem;
 use connector_host::run::{EXIT_CONFIGURATION, EXIT_FAILED};
+use connector_host::server::ServeError;
+use connector_host::telemetry;
 
 /// Runs directory connectors: WebAssembly components that bring users, groups and memberships into a
 /// platform's directory.
@@ -39,6 +45,8 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve the API and the web pages, and run connectors on time, until told to stop.
+    Serve(server::Serve),
     /// Synchronise a directory once, without a server.
     Sync(sync::Sync),
     /// Stream the directory as NDJSON.
@@ -48,6 +56,18 @@ enum Command {
     /// Install, look at and swap plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Copy a server's databases and plugins into a folder, while it works.
+    Backup(backup::Backup),
+    /// Put a backup into an empty data folder.
+    Restore(backup::Restore),
+    /// The server's configuration.
+    #[command(subcommand)]
+    Config(server::ConfigCommand),
+    /// The key that a server's secrets are encrypted with.
+    #[command(subcommand)]
+    Vault(recovery::VaultCommand),
+    /// Give a user of a server a new password, read from the terminal or standard input.
+    ResetPassword(recovery::ResetPassword),
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,7 +90,13 @@ enum PluginCommand {
 
 /// Runs a command to its exit code.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
-    log_to_stderr(arguments.verbose);
+    let filter = filter(arguments.verbose);
+    // A server's logs are configured.
+    if !matches!(arguments.command, Command::Serve(_))
+        && let Err(error) = log_to_stderr(filter.unwrap_or("error"))
+    {
+        return failed(&error.into());
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -80,6 +106,12 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match arguments.command {
+            Command::Serve(command) => command.run(filter).await,
+            Command::Config(command) => command.run(),
+            Command::Vault(command) => command.run().await,
+            Command::ResetPassword(command) => command.run().await,
+            Command::Backup(command) => command.run().await,
+            Command::Restore(command) => command.run().await,
             Command::Sync(command) => command.run().await,
             Command::Export(command) => command.run().await,
             Command::Check(command) => command.run().await,
@@ -116,25 +148,28 @@ fn list(problems: &[Problem]) -> String {
 fn failed(error: &anyhow::Error) -> ExitCode {
     // Where standard error is gone there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "error: {error:#}");
-    if error.downcast_ref::<Mistakes>().is_some() {
+    let plain_http = matches!(error.downcast_ref(), Some(ServeError::PlainHttp(_)));
+    if error.is::<Mistakes>() || error.is::<ConfigError>() || plain_http {
         ExitCode::from(EXIT_CONFIGURATION)
     } else {
         ExitCode::from(EXIT_FAILED)
     }
 }
 
+/// What `--verbose` lets through, if it is given.
+fn filter(verbose: u8) -> Option<&'static str> {
+    match verbose {
+        0 => None,
+        1 => Some("info,sqlx=warn"),
+        _ => Some("debug,hyper=info,h2=info,sqlx=info,wasmtime=info,cranelift=info"),
+    }
+}
+
 /// `CONNECTOR_LOG` wins over `--verbose`.
-fn log_to_stderr(verbose: u8) {
-    let default = match verbose {
-        0 => "error",
-        1 => "info,sqlx=warn",
-        _ => "debug,hyper=info,h2=info,sqlx=info,wasmtime=info,cranelift=info",
+fn log_to_stderr(filter: &str) -> Result<(), telemetry::TelemetryError> {
+    let log = LogPolicy {
+        filter: std::env::var("CONNECTOR_LOG").unwrap_or_else(|_| filter.into()),
+        ..LogPolicy::default()
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CONNECTOR_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    telemetry::start(&log, &TelemetryPolicy::default(), &[]).map(drop)
 }

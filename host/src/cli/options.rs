@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use connector_host::config::Config;
+use connector_host::config::{Config, Sources, user_folder};
 use connector_host::contract::TransformMap;
+use connector_host::control_plane::plugins_folder;
 use connector_host::directory::RunState;
 use connector_host::egress::{Egress, NetworkOptions, Origin, QuotaPolicy, Secrets};
 use connector_host::plugin::registry::{Registry, Wanted};
@@ -69,10 +70,11 @@ impl EngineOptions {
     /// The installed plugins.
     pub(super) fn registry(&self) -> anyhow::Result<Registry> {
         let config = self.config()?;
+        let of_server = || Some(plugins_folder(&config.data_dir()?));
         let folder = self
             .plugins
             .clone()
-            .or_else(|| Some(base_folder("XDG_DATA_HOME", ".local/share")?.join("plugins")))
+            .or_else(of_server)
             .context("no home folder; name the folder of plugins with --plugins")?;
         let engine = Engine::new(config.limits, Some(&Registry::code_folder(&folder)))?;
         Ok(Registry::open(&engine, &folder, config.plugins)?)
@@ -83,16 +85,17 @@ impl EngineOptions {
         let cache = self
             .cache_dir
             .clone()
-            .or_else(|| base_folder("XDG_CACHE_HOME", ".cache"));
+            .or_else(|| user_folder("XDG_CACHE_HOME", ".cache"));
         let engine = Engine::new(self.config()?.limits, cache.as_deref())?;
         Ok(Plugin::load(&engine, file).await?)
     }
 
     fn config(&self) -> anyhow::Result<Config> {
-        let mut config = match &self.config {
-            Some(file) => Config::read(file)?,
-            None => Config::default(),
-        };
+        let mut sources = Sources::default().process_environment();
+        if let Some(file) = &self.config {
+            sources = sources.file(file)?;
+        }
+        let mut config = sources.load()?.config;
         if let Some(partitions) = self.max_in_flight {
             config.limits.all.in_flight = Some(partitions);
             config.limits.all.in_flight_requests = Some(partitions.saturating_mul(2));
@@ -143,7 +146,11 @@ impl PluginSource {
             return Ok(());
         };
         // Neither good nor the plugin's fault: it says nothing about the version.
-        if report.state == RunState::Failed && !report.plugin_at_fault {
+        let silent = match report.state {
+            RunState::Failed => !report.plugin_at_fault,
+            state => matches!(state, RunState::Cancelled | RunState::Interrupted),
+        };
+        if silent {
             return Ok(());
         }
         if let Some(back) = registry.ran(plugin, report.plugin_at_fault).await? {
@@ -157,15 +164,6 @@ impl PluginSource {
         }
         Ok(())
     }
-}
-
-/// This program's part of one of the user's base folders.
-fn base_folder(variable: &str, in_home: &str) -> Option<PathBuf> {
-    let base = std::env::var_os(variable)
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(in_home)))?;
-    Some(base.join("connector-host"))
 }
 
 /// What a connector is configured with.

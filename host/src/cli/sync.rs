@@ -1,6 +1,5 @@
 //! `connector-host sync`.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,11 +8,12 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use connector_host::contract::GroupLink;
-use connector_host::directory::{self, Directory};
+use connector_host::directory::{self, Directory, RunState};
 use connector_host::egress::Egress;
 use connector_host::limits::{Guard, Patience};
+use connector_host::lock::Lock;
 use connector_host::plugin::Plugin;
-use connector_host::run::{self, EXIT_FAILED, Job, Progress, Report, WantedMode};
+use connector_host::run::{self, EXIT_FAILED, Interrupt, Job, Progress, Report, WantedMode};
 
 use super::options::{
     DirectoryOptions, NetworkArguments, PluginOptions, PluginSource, SettingsOptions,
@@ -78,7 +78,7 @@ impl Sync {
         let egress = self.network.egress()?;
         // Before the database is made: a mistake in the settings leaves nothing behind.
         let mut job = self.next_job(&source).await?;
-        let _alone = lock(&self.directory.database)?;
+        let _alone = Lock::directory(&self.directory.database)?;
         let directory: Arc<dyn Directory> =
             Arc::from(directory::open(&self.directory.database).await?);
         loop {
@@ -134,13 +134,12 @@ impl Sync {
     ) -> anyhow::Result<Option<Report>> {
         let watched = Arc::new(Progress::default());
         let bars = progress::show(Arc::clone(&watched));
-        let outcome = tokio::select! {
-            outcome = run::run(job, directory, egress, &watched) => Some(outcome),
-            _ = tokio::signal::ctrl_c() => None,
-        };
+        let outcome = stoppable(&watched, run::run(job, directory, egress, &watched)).await;
         bars.clear().await;
+        let report = outcome.transpose()?;
+        let report = report.filter(|report| report.state != RunState::Interrupted);
         let mut out = std::io::stdout().lock();
-        let Some(outcome) = outcome else {
+        let Some(report) = report else {
             // Whatever was read is stored with its checkpoint.
             writeln!(
                 std::io::stderr(),
@@ -148,7 +147,6 @@ impl Sync {
             )?;
             return Ok(None);
         };
-        let report = outcome?;
         match self.report {
             ReportFormat::Text => report::write(&mut out, &report)?,
             ReportFormat::Json => {
@@ -170,6 +168,19 @@ impl Sync {
     }
 }
 
+/// A run that Ctrl-C stops, at the second time without asking it; then there is no outcome.
+async fn stoppable<T>(progress: &Progress, run: impl Future<Output = T>) -> Option<T> {
+    let mut run = std::pin::pin!(run);
+    tokio::select! {
+        outcome = &mut run => return Some(outcome),
+        _ = tokio::signal::ctrl_c() => progress.interrupt(Interrupt::Stop),
+    }
+    tokio::select! {
+        outcome = run => Some(outcome),
+        _ = tokio::signal::ctrl_c() => None,
+    }
+}
+
 fn pause(text: &str) -> Result<Duration, String> {
     let pause: jiff::SignedDuration = text
         .parse()
@@ -178,23 +189,4 @@ fn pause(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|pause| !pause.is_zero())
         .ok_or_else(|| "write a time above zero, such as 15m".into())
-}
-
-/// Two runs into one file at a time would each give the other's run up. The system lets go of the lock
-/// when the process ends, however it ends.
-fn lock(database: &str) -> anyhow::Result<Option<File>> {
-    if database.contains("://") {
-        return Ok(None);
-    }
-    let path = format!("{database}.lock");
-    let file = File::create(&path).with_context(|| format!("the lock file {path}"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            anyhow::bail!("another sync is writing to {database}; wait for it to end")
-        }
-        Err(std::fs::TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("the lock file {path}"))
-        }
-    }
 }

@@ -4,12 +4,15 @@
 //! Additions and updates are stored page by page. Removals, explicit ones and those that a
 //! completeness proof implies, are only *staged* while a run goes on; [`Directory::assess`]
 //! tells what they come to and [`Directory::finish`] carries them out or leaves them. So a run
-//! that is held, or that dies, has removed nothing.
+//! that is held, or that dies, has removed nothing. What a held one would remove waits for
+//! [`Directory::decide`].
 
 mod change;
 mod position;
 mod reader;
 mod sqlite;
+
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -20,9 +23,9 @@ pub use change::{Change, Member, MemberKind, Object, Removal, Stream};
 pub use position::Position;
 pub use reader::{
     ChangeFilter, ConnectorRecord, Decided, DirectoryReader, Entry, GroupRecord, KeptBack, Kind,
-    Match, MemberRecord, MembershipChange, Moment, ObjectRecord, ObjectState, Page, PageRequest,
-    Path, Removable, RemovalReason, RemovalRecord, RunFilter, RunRecord, Search, StoreSize, Total,
-    Turn, Verdict, Why,
+    Match, MemberRecord, MembershipChange, MembershipPath, Moment, ObjectRecord, ObjectState, Page,
+    PageRequest, Removable, RemovalReason, RemovalRecord, RunFilter, RunRecord, Search, StoreSize,
+    Total, Turn, Verdict, Why,
 };
 pub use sqlite::Sqlite;
 
@@ -58,12 +61,45 @@ pub enum DirectoryError {
     /// The run isn't going on, so nothing can be added to it.
     #[error("run {} has ended", .0.0)]
     Ended(RunKey),
+    /// There is no such run.
+    #[error("there is no run {}", .0.0)]
+    NoRun(RunKey),
+    /// A decision was made over a run that doesn't wait for one, or not any more.
+    #[error("run {} does not wait for a decision: {}", .0.key.0, became(.0))]
+    NotHeld(Box<RunRecord>),
+    /// There is no such connector, or it was forgotten.
+    #[error("there is no connector {}", .0.0)]
+    NoConnector(ConnectorKey),
+    /// No copy was made.
+    #[error("the directory store can't be copied to {}: {reason}", to.display())]
+    Backup {
+        /// Where to.
+        to: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A page was asked for after a position that this listing didn't give.
     #[error("the listing has no such position; begin with its first page")]
     Position,
     /// The store holds something that this version didn't write.
     #[error("the directory store holds something unexpected: {0}")]
     Corrupt(String),
+}
+
+/// What became of a run, for people.
+fn became(run: &RunRecord) -> String {
+    match (&run.decision, run.state) {
+        (Some(Decided { verdict, actor, .. }), _) => {
+            let done = match verdict {
+                Verdict::Allow => "allowed",
+                Verdict::Reject => "rejected",
+            };
+            format!("{actor} has {done} it")
+        }
+        (None, RunState::Processing) => "it still goes on".into(),
+        (None, RunState::Superseded) => "a newer run has taken its place".into(),
+        (None, _) => "it was never held".into(),
+    }
 }
 
 /// Identifies a connector in the store.
@@ -341,10 +377,22 @@ pub struct Finish {
     pub state: RunState,
     /// Whether the staged removals are carried out.
     pub remove: bool,
-    /// Whether the run's cursor becomes the connector's.
+    /// Whether the run's cursor becomes the connector's; in a held run, once its removals are allowed.
     pub promote_cursor: bool,
     /// JSON to keep with the run: its fault, its use of resources.
     pub report: serde_json::Value,
+}
+
+/// A decision over a held run.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// What is decided.
+    pub verdict: Verdict,
+    /// Who decides, to be kept with the run.
+    pub actor: String,
+    /// Why, to be kept with the run.
+    pub reason: String,
 }
 
 /// What [`Directory::export`] gives.
@@ -381,7 +429,10 @@ pub trait Directory: DirectoryReader {
     /// The connector's run that neither ended nor was given up, if there is one.
     async fn unfinished(&self, connector: ConnectorKey) -> Result<Option<Run>, DirectoryError>;
 
-    /// Begins a run. An unfinished one of the same connector is given up: it ends as failed.
+    /// Begins a run. An unfinished one of the same connector is given up: it ends as failed. A held one is
+    /// superseded: what it kept back is dropped, and can't be decided over any more.
+    ///
+    /// Fails with [`DirectoryError::NoConnector`] where the connector was forgotten.
     async fn begin(&self, run: NewRun) -> Result<Run, DirectoryError>;
 
     /// Stores a run's plan: its first partitions, and whether it drops unreferenced users.
@@ -412,8 +463,32 @@ pub trait Directory: DirectoryReader {
     /// Turns the proofs of completeness into staged removals and counts all staged removals.
     async fn assess(&self, run: RunKey) -> Result<Assessment, DirectoryError>;
 
-    /// Ends the run.
+    /// Ends the run. What a held one would remove, its cursor and its proofs wait for a
+    /// [decision](Self::decide) or for the connector's next run, whichever comes first.
     async fn finish(&self, run: RunKey, finish: Finish) -> Result<Tally, DirectoryError>;
+
+    /// Decides over a held run. If it is allowed, exactly what [`DirectoryReader::removals`] lists is removed,
+    /// the cursor goes on if no part of the work was given up, and the run is processed or partial. If it is
+    /// rejected, all that is dropped: the next run begins where this one did, finds the removals again, and is
+    /// held again.
+    ///
+    /// Fails with [`DirectoryError::NotHeld`] where the run doesn't wait for a decision.
+    async fn decide(&self, run: RunKey, decision: Decision) -> Result<RunRecord, DirectoryError>;
+
+    /// Removes everything that is kept of a connector, its runs and history too. From the beginning of the call
+    /// on it is not to be found, and its name is free for another. The rest takes a while, in which others
+    /// write as usual; where the process dies meanwhile, whoever opens the store next goes on with it. The
+    /// file gets no smaller, but has room for others.
+    async fn forget(&self, connector: ConnectorKey) -> Result<(), DirectoryError>;
+
+    /// Copies the store, as it is at one moment, to a file that there isn't yet, and has the copy checked. Others
+    /// write meanwhile as usual.
+    async fn backup(&self, to: &Path) -> Result<(), DirectoryError>;
+
+    /// Drops the reports and the lists of unavailable groups of runs that ended before a time in Unix
+    /// milliseconds, but for the last `keep_last` runs of each connector and held ones. The runs themselves stay,
+    /// for history names them. Returns of how many runs something was dropped.
+    async fn prune(&self, before: i64, keep_last: u32) -> Result<u64, DirectoryError>;
 
     /// Streams JSON texts, one a record, ordered by the store's own keys. Nothing is held in memory
     /// but a page.

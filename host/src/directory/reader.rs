@@ -186,7 +186,7 @@ pub struct MemberRecord {
     /// What it is.
     pub kind: MemberKind,
     /// A shortest chain by which it is a member.
-    pub path: Path,
+    pub path: MembershipPath,
 }
 
 /// A group that an object is in.
@@ -198,7 +198,7 @@ pub struct GroupRecord {
     /// Label.
     pub name: String,
     /// A shortest chain from this group to the object.
-    pub path: Path,
+    pub path: MembershipPath,
 }
 
 /// Groups, each of which has the next one as a direct member, and the last of which has the member.
@@ -206,14 +206,14 @@ pub struct GroupRecord {
 /// The first is the group that was asked about, so a direct membership has a path of one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(transparent)]
-pub struct Path(pub Vec<Named>);
+pub struct MembershipPath(pub Vec<Named>);
 
 /// Why an object is a member of a group.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Why {
     /// The chains, shortest first; in none is a group named twice. Empty: it is no member.
-    pub paths: Vec<Path>,
+    pub paths: Vec<MembershipPath>,
     /// Whether there are, or may be, more.
     pub more: bool,
 }
@@ -487,6 +487,9 @@ pub trait DirectoryReader: Send + Sync + 'static {
 
     /// Every connector by name.
     async fn connectors(&self) -> Result<Vec<ConnectorRecord>, DirectoryError>;
+
+    /// The connector of this name, if there is one.
+    async fn find(&self, name: &str) -> Result<Option<ConnectorKey>, DirectoryError>;
 
     /// One connector with its counts.
     async fn counts(

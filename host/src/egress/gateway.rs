@@ -10,6 +10,7 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER},
 };
 use jiff::Timestamp;
+use tracing::Instrument;
 
 use super::{
     Limits,
@@ -24,6 +25,7 @@ use super::{
     scrub::Scrubber,
     usage::{Counters, Usage, route},
 };
+use crate::telemetry;
 
 const MOST_WARNINGS: u64 = 20;
 const LONGEST_IDLE: Duration = Duration::from_secs(24 * 3600);
@@ -68,6 +70,24 @@ struct Checked<'a> {
     request: reqwest::Request,
 }
 
+impl Checked<'_> {
+    /// For traces: which kind of request it is, and nothing of what it is about.
+    fn span(&self) -> tracing::Span {
+        tracing::debug_span!(
+            target: telemetry::TARGET,
+            "source request",
+            otel.name = self.route,
+            otel.kind = "client",
+            http.request.method = %self.request.method(),
+            server.address = %self.origin,
+            http.route = self.route,
+            http.response.status_code = tracing::field::Empty,
+            error.type = tracing::field::Empty,
+            cost = tracing::field::Empty,
+        )
+    }
+}
+
 impl Gateway {
     /// Sends a guest's request and gives the head of its response; the body follows as a stream.
     /// A redirect is a response like any other.
@@ -83,9 +103,20 @@ impl Gateway {
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Body>, SendError> {
         self.counters.attempt(self.limits.max_requests)?;
-        let mut checked = self
+        let checked = self
             .check(request)
             .inspect_err(|error| self.note_denial(error))?;
+        let span = checked.span();
+        let answer = self.carry(checked).instrument(span.clone()).await;
+        match &answer {
+            Ok(answer) => span.record("http.response.status_code", answer.status().as_u16()),
+            Err(error) => span.record("error.type", tracing::field::debug(error.kind())),
+        };
+        answer
+    }
+
+    /// Waits for its turn and sends what has passed the checks.
+    async fn carry(&self, mut checked: Checked<'_>) -> Result<http::Response<Body>, SendError> {
         self.credential
             .prepare(&checked.origin)
             .await
@@ -272,6 +303,7 @@ impl Gateway {
         };
         self.counters
             .ended(Some(parts.status), cost.map_or(pass.estimate(), u64::from));
+        tracing::Span::current().record("cost", cost);
         let (slot, first) = pass.land(cost, landing);
         if first {
             tracing::debug!(%origin, status = parts.status.as_u16(), "the service asks for a pause");

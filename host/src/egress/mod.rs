@@ -45,6 +45,8 @@ pub use pace::WaitReason;
 pub use usage::Usage;
 
 use client::Recipe;
+pub(crate) use client::for_operator;
+pub(crate) use client::tls;
 
 /// The values of secret settings by key.
 pub type Secrets = BTreeMap<String, SecretString>;
@@ -210,6 +212,16 @@ impl QuotaPolicy {
                 units: u32::MAX,
                 ..quota
             }),
+        }
+    }
+}
+
+impl fmt::Display for QuotaPolicy {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Declared => out.write_str("declared"),
+            Self::Units(units) => write!(out, "{units}"),
+            Self::Unlimited => out.write_str("unlimited"),
         }
     }
 }

@@ -117,7 +117,7 @@ fn load(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
 }
 
 /// Makes a folder that only this user may write to, or refuses one that others may.
-pub(super) fn make_private(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 
     fs::DirBuilder::new()

@@ -59,6 +59,13 @@ impl Engine {
         Self::with_config(limits.into(), code, config)
     }
 
+    /// Instances that are at work now, and how many may be.
+    #[must_use]
+    pub fn instances(&self) -> (usize, usize) {
+        let all = self.limits.ceiling().in_flight;
+        (all.saturating_sub(self.slots.available_permits()), all)
+    }
+
     /// An engine whose instances can be looked into. Its code is slower.
     ///
     /// # Errors

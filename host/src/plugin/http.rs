@@ -7,6 +7,7 @@ use futures::TryStreamExt;
 use http::{HeaderName, Request, Response, header};
 use http_body_util::{BodyExt, Limited, StreamBody};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
     WasiHttpHooks,
@@ -66,7 +67,7 @@ impl WasiHttpHooks for Hooks {
         let gateway = self.gateway.clone();
         let (max_request, max_headers) = (self.max_request, self.max_headers);
         let place = Arc::clone(&self.places).try_acquire_owned();
-        Box::new(async move {
+        let sending = async move {
             let gateway = gateway.ok_or(Error::HttpRequestDenied)?;
             let _place = place.map_err(|_| Error::ConnectionLimitReached)?;
             let (parts, body) = request.into_parts();
@@ -91,7 +92,9 @@ impl WasiHttpHooks for Hooks {
                 StreamBody::new(frames).boxed_unsync()
             });
             Ok((response, Box::new(async { Ok(()) }) as Done))
-        })
+        };
+        // It is carried out by a task of its own, where nobody would know whose request it is.
+        Box::new(sending.in_current_span())
     }
 }
 

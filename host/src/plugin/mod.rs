@@ -26,6 +26,7 @@ pub use load::{Facts, Plugin};
 pub use log::{Level, LogLine, RunLog};
 pub use state::Session;
 
+pub(crate) use code::make_private;
 pub(crate) use load::hex;
 pub(crate) use log::{harmless, is_format_control};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::patience::{Next, Tries};
 use super::progress::Progress;
@@ -15,6 +16,7 @@ use crate::directory::{
 };
 use crate::limits::Patience;
 use crate::plugin::{CallError, Instance, Plugin, RunRequest, Session};
+use crate::telemetry;
 
 /// What all partitions of a run need.
 pub(super) struct Reader {
@@ -113,7 +115,14 @@ pub(super) async fn read_all(
             while tasks.len() < in_flight
                 && let Some(open) = waiting.pop(stage)
             {
-                tasks.spawn(Arc::clone(&reader).partition(open, found.clone()));
+                let span = tracing::debug_span!(
+                    target: telemetry::TARGET,
+                    "partition",
+                    key = open.partition.key,
+                    title = open.partition.title,
+                );
+                let reading = Arc::clone(&reader).partition(open, found.clone());
+                tasks.spawn(reading.instrument(span));
             }
             if tasks.is_empty() {
                 break;

@@ -41,6 +41,8 @@ pub struct Report {
     /// Counts by stream, and groups whose members could not be read.
     #[serde(flatten)]
     pub tally: Tally,
+    /// Pages that were stored.
+    pub pages: u64,
     /// Parts of the work that were given up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,

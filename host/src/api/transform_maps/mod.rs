@@ -131,7 +131,7 @@ async fn change(
     let id = map_id(&id)?;
     let changed = plane
         .catalog
-        .change_map(&by, &id, revision.named(), change);
+        .change_map(&by, &id, revision.revision(), change);
     Ok(tagged(changed.await?))
 }
 
@@ -152,7 +152,10 @@ async fn delete(
     revision: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let id = map_id(&id)?;
-    plane.catalog.delete_map(&by, &id, revision.named()).await?;
+    plane
+        .catalog
+        .delete_map(&by, &id, revision.revision())
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -78,10 +78,11 @@ impl Catalog {
         .bind(&by.actor.name)
         .execute(&mut *connection)
         .await?;
-        let profiles: Vec<String> = sqlx::query_scalar("SELECT id FROM profile WHERE connector = $1")
-            .bind(&id)
-            .fetch_all(&mut *connection)
-            .await?;
+        let profiles: Vec<String> =
+            sqlx::query_scalar("SELECT id FROM profile WHERE connector = $1")
+                .bind(&id)
+                .fetch_all(&mut *connection)
+                .await?;
         for profile in profiles {
             sqlx::query(
                 "INSERT INTO profile (id, connector, revision, name, folded, description, map, active, \
@@ -144,14 +145,19 @@ impl Catalog {
         by: &Principal,
         id: Uuid,
     ) -> Result<Connector, CatalogError> {
-        self.turn(by, id, "connector.disable", async |connection, connector| {
-            if connector.disabled {
-                return Ok(false);
-            }
-            self.step(connection, by, id, Event::Disabled, "it was disabled")
-                .await?;
-            Ok(true)
-        })
+        self.turn(
+            by,
+            id,
+            "connector.disable",
+            async |connection, connector| {
+                if connector.disabled {
+                    return Ok(false);
+                }
+                self.step(connection, by, id, Event::Disabled, "it was disabled")
+                    .await?;
+                Ok(true)
+            },
+        )
         .await
     }
 
@@ -292,9 +298,10 @@ impl Catalog {
         let ids: Vec<String> = self
             .database
             .read::<_, CatalogError>(async |connection| {
-                let ids = sqlx::query_scalar("SELECT connector FROM leftover ORDER BY at, connector")
-                    .fetch_all(connection)
-                    .await?;
+                let ids =
+                    sqlx::query_scalar("SELECT connector FROM leftover ORDER BY at, connector")
+                        .fetch_all(connection)
+                        .await?;
                 Ok(ids)
             })
             .await?;

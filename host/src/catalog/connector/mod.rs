@@ -19,8 +19,8 @@ use crate::plugin::registry::Wanted;
 use crate::vault::SecretNote;
 use crate::work::state::State;
 
-pub use read::ConnectorFilter;
 pub(super) use change::present;
+pub use read::ConnectorFilter;
 pub(super) use read::{find, stamp};
 pub use warning::Warning;
 

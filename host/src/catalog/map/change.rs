@@ -32,11 +32,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::Invalid`] with every problem that its form, its plugin or a name that is taken gives.
-    pub async fn create_map(
-        &self,
-        by: &Principal,
-        new: NewMap,
-    ) -> Result<MapDetail, CatalogError> {
+    pub async fn create_map(&self, by: &Principal, new: NewMap) -> Result<MapDetail, CatalogError> {
         let mut findings = Findings::default();
         let name = findings.name("name", &new.name);
         let comment = findings.text("comment", &new.comment);

@@ -219,7 +219,10 @@ mod tests {
         after[1].note = Some("why".into());
         let diff = diff(&before, &after);
         let targets = |rules: &[PlacedRule]| -> Vec<(usize, String)> {
-            rules.iter().map(|r| (r.index, r.rule.target.clone())).collect()
+            rules
+                .iter()
+                .map(|r| (r.index, r.rule.target.clone()))
+                .collect()
         };
         assert_eq!(targets(&diff.added), [(2, "d".to_owned())]);
         assert_eq!(targets(&diff.removed), [(1, "b".to_owned())]);
@@ -236,10 +239,23 @@ mod tests {
 
     #[test]
     fn as_few_rules_moved_as_explain_the_order() {
-        let before = [rule("a", "x"), rule("b", "x"), rule("c", "x"), rule("d", "x")];
-        let after = [rule("d", "x"), rule("a", "x"), rule("b", "x"), rule("c", "x")];
+        let before = [
+            rule("a", "x"),
+            rule("b", "x"),
+            rule("c", "x"),
+            rule("d", "x"),
+        ];
+        let after = [
+            rule("d", "x"),
+            rule("a", "x"),
+            rule("b", "x"),
+            rule("c", "x"),
+        ];
         let moved = diff(&before, &after).moved;
-        let moved: Vec<_> = moved.iter().map(|m| (m.target.as_str(), m.from, m.to)).collect();
+        let moved: Vec<_> = moved
+            .iter()
+            .map(|m| (m.target.as_str(), m.from, m.to))
+            .collect();
         assert_eq!(moved, [("d", 3, 0)]);
     }
 

@@ -101,7 +101,14 @@ mod tests {
         ] {
             assert_eq!(MapId::read(text).unwrap().to_string(), text);
         }
-        for text in ["", "default", "default.a", "default.a.B", "default.a.b.c", "x"] {
+        for text in [
+            "",
+            "default",
+            "default.a",
+            "default.a.B",
+            "default.a.b.c",
+            "x",
+        ] {
             assert_eq!(MapId::read(text), None, "{text}");
         }
     }

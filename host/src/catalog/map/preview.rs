@@ -169,7 +169,10 @@ impl Catalog {
             let mut findings = Findings::default();
             findings.add(
                 "record.connector",
-                format!("Its records are those of {}, and the map is for {}.", wanted.name, previewed.name),
+                format!(
+                    "Its records are those of {}, and the map is for {}.",
+                    wanted.name, previewed.name
+                ),
                 "Use a record of a connector of the map's plugin.",
             );
             findings.end()?;

@@ -51,7 +51,9 @@ impl Catalog {
         let mut maps = Vec::new();
         for plugin in self.types.installed().await? {
             if let Some(description) = &plugin.description {
-                maps.extend(brought(description).map(|(id, map)| default_record(description, &id, map)));
+                maps.extend(
+                    brought(description).map(|(id, map)| default_record(description, &id, map)),
+                );
             }
         }
         let own = self

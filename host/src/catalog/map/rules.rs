@@ -111,10 +111,7 @@ fn check(map: &TransformMap, findings: &mut Findings) {
     if map.rules.len() > MOST_RULES {
         findings.add(
             "rules",
-            format!(
-                "There are {} rules, at most {MOST_RULES}.",
-                map.rules.len()
-            ),
+            format!("There are {} rules, at most {MOST_RULES}.", map.rules.len()),
             "Give fewer.",
         );
         return;

@@ -85,7 +85,9 @@ fn put(record: &mut Map<String, Value>, path: &str, value: Value, index: usize) 
         }
         return;
     }
-    let list = record.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+    let list = record
+        .entry(name)
+        .or_insert_with(|| Value::Array(Vec::new()));
     if let Value::Array(elements) = list {
         while elements.len() <= index {
             elements.push(empty());

@@ -127,8 +127,7 @@ impl Catalog {
         if changes.is_empty() {
             return Ok(before);
         }
-        let begins_anew =
-            after.schedule != before.schedule || (after.active && !before.active);
+        let begins_anew = after.schedule != before.schedule || (after.active && !before.active);
         after.changed = Stamp {
             at: self.clock.now(),
             by: by.actor.name.clone(),
@@ -312,10 +311,7 @@ fn is_scheduled(schedule: &Schedule) -> bool {
     !matches!(schedule.rhythm, Rhythm::Manual {})
 }
 
-async fn insert(
-    connection: &mut SqliteConnection,
-    profile: &Profile,
-) -> Result<(), CatalogError> {
+async fn insert(connection: &mut SqliteConnection, profile: &Profile) -> Result<(), CatalogError> {
     sqlx::query(
         "INSERT INTO profile (id, connector, revision, name, folded, description, map, active, baseline, \
          schedule, scheduled, scheduled_since, guard, created_at, created_by, changed_at, changed_by) \

@@ -74,7 +74,12 @@ impl Catalog {
                 .await?;
                 let profiles = rows.iter().map(profile).collect::<Result<Vec<_>, _>>()?;
                 let total = count(connection, connector).await?;
-                Ok((profiles, total, wanted, own_maps(connection, connector).await?))
+                Ok((
+                    profiles,
+                    total,
+                    wanted,
+                    own_maps(connection, connector).await?,
+                ))
             })
             .await?;
         let names = self.map_names(&wanted, own).await;

@@ -25,7 +25,10 @@ async fn a_new_connector_is_registered_and_shows_no_secret() {
     assert_eq!(connector.created.by, "Ada");
     assert_eq!(connector.warnings, []);
     let shown = serde_json::to_string(&connector).unwrap();
-    assert!(shown.contains("clientSecret") && shown.contains("2028-01-01"), "{shown}");
+    assert!(
+        shown.contains("clientSecret") && shown.contains("2028-01-01"),
+        "{shown}"
+    );
     assert!(!shown.contains("hunter2"), "{shown}");
     assert!(shown.contains(r#""version":"latest""#), "{shown}");
     assert!(changed.has_changed().unwrap());
@@ -99,7 +102,10 @@ async fn what_is_missing_is_named_with_where_to_find_it() {
     let CatalogError::Invalid(problems) = error else {
         panic!("{error:?}")
     };
-    let told: Vec<_> = problems.iter().map(|p| (p.path.as_str(), p.remedy.as_str())).collect();
+    let told: Vec<_> = problems
+        .iter()
+        .map(|p| (p.path.as_str(), p.remedy.as_str()))
+        .collect();
     assert_eq!(
         told,
         [
@@ -133,7 +139,10 @@ async fn a_plugin_or_version_that_can_not_be_had_is_a_wrong_field() {
     let bench = Bench::new().await;
     for (document, path) in [
         (json!({"name": "a", "plugin": "nope"}), "plugin"),
-        (json!({"name": "a", "plugin": PLUGIN, "version": "9.0.0"}), "version"),
+        (
+            json!({"name": "a", "plugin": PLUGIN, "version": "9.0.0"}),
+            "version",
+        ),
     ] {
         let error = bench
             .catalog
@@ -242,7 +251,13 @@ async fn whoever_read_an_older_revision_changes_nothing() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, CatalogError::Stale { named: 1, current: 2 }),
+        matches!(
+            error,
+            CatalogError::Stale {
+                named: 1,
+                current: 2
+            }
+        ),
         "{error:?}"
     );
 }
@@ -278,7 +293,11 @@ async fn connectors_are_found_by_name_state_and_plugin_a_page_at_a_time() {
         bench.named(name).await.unwrap();
     }
     let names = async |filter: &ConnectorFilter, after: Option<&str>, limit| {
-        let (found, total) = bench.catalog.connectors(filter, after, limit).await.unwrap();
+        let (found, total) = bench
+            .catalog
+            .connectors(filter, after, limit)
+            .await
+            .unwrap();
         let names: Vec<String> = found.into_iter().map(|c| c.name).collect();
         (names, total)
     };
@@ -287,10 +306,7 @@ async fn connectors_are_found_by_name_state_and_plugin_a_page_at_a_time() {
         names(&all, None, 2).await,
         (vec!["contoso north".into(), "Contoso South".into()], 3)
     );
-    assert_eq!(
-        names(&all, Some("contoso south"), 2).await.0,
-        ["Fabrikam"]
-    );
+    assert_eq!(names(&all, Some("contoso south"), 2).await.0, ["Fabrikam"]);
     let named = ConnectorFilter {
         name: Some("CONTOSO".into()),
         ..all.clone()
@@ -323,7 +339,10 @@ async fn what_needs_attention_is_told() {
         )
         .await
         .unwrap();
-    for (name, map) in [("One", "default.entra.default"), ("Two", "default.entra.with-mail")] {
+    for (name, map) in [
+        ("One", "default.entra.default"),
+        ("Two", "default.entra.with-mail"),
+    ] {
         let profile = read(json!({ "name": name, "map": map }));
         bench
             .catalog

@@ -12,8 +12,9 @@ fn platform(digit: u8) -> String {
 }
 
 async fn all(bench: &Bench, connector: Uuid) -> Vec<LinkRecord> {
-    let found = bench.catalog.links(connector, &LinkFilter::default(), None, 100);
-    found.await.unwrap().0
+    let any = LinkFilter::default();
+    let found = bench.catalog.links(connector, &any, None, 100).await;
+    found.unwrap().0
 }
 
 #[tokio::test]
@@ -25,7 +26,11 @@ async fn a_link_is_set_sorted_and_without_repeats() {
         platform(1).to_uppercase(),
         format!(" {} ", platform(2)),
     ];
-    bench.catalog.set_link(&admin(), id, "g1", &given).await.unwrap();
+    bench
+        .catalog
+        .set_link(&admin(), id, "g1", &given)
+        .await
+        .unwrap();
     let [link] = all(&bench, id).await.try_into().unwrap();
     assert_eq!(link.platform_groups, [platform(1), platform(2)]);
     assert_eq!(link.changed.by, "Ada");
@@ -87,7 +92,11 @@ async fn an_import_replaces_the_whole_list() {
         {"group": "new", "platformGroups": [platform(2)]},
         {"group": "kept", "platformGroups": [platform(1)]},
     ]));
-    bench.catalog.replace_links(&admin(), id, links).await.unwrap();
+    bench
+        .catalog
+        .replace_links(&admin(), id, links)
+        .await
+        .unwrap();
     let groups: Vec<String> = all(&bench, id).await.into_iter().map(|l| l.group).collect();
     assert_eq!(groups, ["kept", "new"]);
     assert_eq!(last_deed(&bench).await.details["count"], 2);
@@ -108,7 +117,11 @@ async fn links_are_found_by_platform_group_a_page_at_a_time() {
         group: None,
         platform_group: Some(platform(1).parse().unwrap()),
     };
-    let (links, total) = bench.catalog.links(id, &filter, Some("a"), 9).await.unwrap();
+    let (links, total) = bench
+        .catalog
+        .links(id, &filter, Some("a"), 9)
+        .await
+        .unwrap();
     assert_eq!((links.len(), total), (1, 2));
     assert_eq!(links[0].group, "c");
     assert_eq!(links[0].platform_groups, [platform(1), platform(9)]);

@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use super::{last_deed, read};
 use crate::catalog::testing::{Bench, PLUGIN, admin, paths, rule};
-use crate::catalog::{
-    CatalogError, MapDetail, MapFilter, MapId, PreviewOf, Record, SampleOrigin,
-};
+use crate::catalog::{CatalogError, MapDetail, MapFilter, MapId, PreviewOf, Record, SampleOrigin};
 
 async fn own(bench: &Bench, name: &str) -> MapDetail {
     let new = json!({
@@ -31,9 +29,16 @@ fn code(error: CatalogError) -> &'static str {
 async fn maps_of_plugins_come_first_and_are_read_only() {
     let bench = Bench::new().await;
     own(&bench, "A map").await;
-    let (maps, total) = bench.catalog.maps(&MapFilter::default(), None, 9).await.unwrap();
+    let (maps, total) = bench
+        .catalog
+        .maps(&MapFilter::default(), None, 9)
+        .await
+        .unwrap();
     assert_eq!(total, 5);
-    let ids: Vec<_> = maps.iter().map(|map| (map.id.as_str(), map.read_only)).collect();
+    let ids: Vec<_> = maps
+        .iter()
+        .map(|map| (map.id.as_str(), map.read_only))
+        .collect();
     assert_eq!(ids[0], ("default.entra.default", true));
     assert!(!ids[4].1);
     let (rest, _) = bench
@@ -63,7 +68,10 @@ async fn a_map_without_rules_begins_with_the_plugin_s() {
     let new = read(json!({"name": "Mine", "plugin": PLUGIN}));
     let map = bench.catalog.create_map(&admin(), new).await.unwrap();
     assert_eq!(map.rules, [rule("externalId", "id")]);
-    assert_eq!((map.map.source_model.as_str(), map.map.version), ("Source", 1));
+    assert_eq!(
+        (map.map.source_model.as_str(), map.map.version),
+        ("Source", 1)
+    );
 }
 
 #[tokio::test]
@@ -74,7 +82,10 @@ async fn every_problem_of_rules_has_its_place() {
         let problems = bench.catalog.validate_rules(draft).await.unwrap();
         problems.into_iter().map(|p| p.path).collect::<Vec<_>>()
     };
-    assert_eq!(judge(json!([rule("externalId", "id")])).await, Vec::<String>::new());
+    assert_eq!(
+        judge(json!([rule("externalId", "id")])).await,
+        Vec::<String>::new()
+    );
     assert_eq!(
         judge(json!([rule("externalId", "id"), rule("nope", "id")])).await,
         ["rules[1].target"]
@@ -102,7 +113,10 @@ async fn every_problem_of_rules_has_its_place() {
     assert_eq!(problems[0].path, "plugin");
     let error = bench
         .catalog
-        .create_map(&admin(), read(json!({"name": "", "plugin": PLUGIN, "rules": [rule("nope", "id")]})))
+        .create_map(
+            &admin(),
+            read(json!({"name": "", "plugin": PLUGIN, "rules": [rule("nope", "id")]})),
+        )
         .await
         .unwrap_err();
     assert_eq!(paths(error), ["name", "rules[0].target"]);
@@ -119,7 +133,10 @@ async fn other_rules_make_a_version_and_an_old_one_comes_back_as_a_new_one() {
     let second = catalog.change_map(&by, &id, Some(1), change).await.unwrap();
     assert_eq!((second.map.version, second.map.revision), (2, 2));
     let renamed = read(json!({"name": "Yours"}));
-    let renamed = catalog.change_map(&by, &id, Some(2), renamed).await.unwrap();
+    let renamed = catalog
+        .change_map(&by, &id, Some(2), renamed)
+        .await
+        .unwrap();
     assert_eq!((renamed.map.version, renamed.map.revision), (2, 3));
     let same = read(json!({"rules": rules}));
     let same = catalog.change_map(&by, &id, None, same).await.unwrap();
@@ -135,7 +152,10 @@ async fn other_rules_make_a_version_and_an_old_one_comes_back_as_a_new_one() {
         .await
         .unwrap();
     assert_eq!((third.map.version, third.rules.len()), (3, 1));
-    assert_eq!(last_deed(&bench).await.details["comment"], "Version 1 again");
+    assert_eq!(
+        last_deed(&bench).await.details["comment"],
+        "Version 1 again"
+    );
     let versions = catalog.map_versions(&id, None, 2).await.unwrap();
     let told: Vec<_> = versions.iter().map(|v| (v.version, v.rule_count)).collect();
     assert_eq!(told, [(3, 1), (2, 2)]);
@@ -166,17 +186,27 @@ async fn any_version_of_any_map_can_be_cloned() {
     let map = own(&bench, "Mine").await;
     let id = id_of(&map);
     let rules = json!({"rules": [rule("externalId", "id"), rule("userData.emailId", "mail")]});
-    let change = bench.catalog.change_map(&admin(), &id, None, read(rules));
-    change.await.unwrap();
-    let clone = async |id: &MapId, wanted: Value| {
-        bench.catalog.clone_map(&admin(), id, read(wanted)).await
-    };
-    let old = clone(&id, json!({"name": "Old", "version": 1})).await.unwrap();
+    bench
+        .catalog
+        .change_map(&admin(), &id, None, read(rules))
+        .await
+        .unwrap();
+    let clone =
+        async |id: &MapId, wanted: Value| bench.catalog.clone_map(&admin(), id, read(wanted)).await;
+    let old = clone(&id, json!({"name": "Old", "version": 1}))
+        .await
+        .unwrap();
     assert_eq!(old.rules.len(), 1);
     let new = clone(&id, json!({"name": "New"})).await.unwrap();
     assert_eq!(new.rules.len(), 2);
     let brought = MapId::read("default.entra.default").unwrap();
-    assert!(!clone(&brought, json!({"name": "Own"})).await.unwrap().map.read_only);
+    assert!(
+        !clone(&brought, json!({"name": "Own"}))
+            .await
+            .unwrap()
+            .map
+            .read_only
+    );
     let taken = clone(&id, json!({"name": "OLD"})).await.unwrap_err();
     assert_eq!(paths(taken), ["name"]);
 }
@@ -193,16 +223,27 @@ async fn a_map_in_use_stays() {
         .create_profile(&admin(), connector, profile)
         .await
         .unwrap();
-    let error = bench.catalog.delete_map(&admin(), &id, None).await.unwrap_err();
+    let error = bench
+        .catalog
+        .delete_map(&admin(), &id, None)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("Daily of Contoso"), "{error}");
     assert_eq!(code(error), "transform-map.in-use");
-    assert_eq!(bench.catalog.map(&id).await.unwrap().used_by[0].profile, profile.id);
+    assert_eq!(
+        bench.catalog.map(&id).await.unwrap().used_by[0].profile,
+        profile.id
+    );
     bench
         .catalog
         .delete_profile(&admin(), connector, profile.id, None)
         .await
         .unwrap();
-    bench.catalog.delete_map(&admin(), &id, Some(1)).await.unwrap();
+    bench
+        .catalog
+        .delete_map(&admin(), &id, Some(1))
+        .await
+        .unwrap();
     let gone = bench.catalog.map(&id).await;
     assert!(matches!(gone, Err(CatalogError::NotFound(_))));
 }
@@ -216,14 +257,22 @@ async fn a_map_is_tried_with_a_record_of_any_origin() {
         version: None,
         rules: rules.map(read),
     };
-    let tried = bench.catalog.preview(of(None), Record::MadeUp).await.unwrap();
+    let tried = bench
+        .catalog
+        .preview(of(None), Record::MadeUp)
+        .await
+        .unwrap();
     assert_eq!(tried.origin, SampleOrigin::Generated);
     assert_eq!(
         tried.document,
         Some(json!({"externalId": "id 1", "userData.emailId": "mail 1"}))
     );
     let given = read(json!({"id": "7"}));
-    let tried = bench.catalog.preview(of(None), Record::Given(given)).await.unwrap();
+    let tried = bench
+        .catalog
+        .preview(of(None), Record::Given(given))
+        .await
+        .unwrap();
     assert_eq!(tried.document, Some(json!({"externalId": "7"})));
     let stored = Record::Stored {
         connector,
@@ -233,7 +282,11 @@ async fn a_map_is_tried_with_a_record_of_any_origin() {
     assert_eq!(tried.origin, SampleOrigin::Rebuilt);
     assert_eq!(tried.sample, json!({"id": "8"}));
     let wrong = of(Some(json!([rule("nope", "id")])));
-    let error = bench.catalog.preview(wrong, Record::MadeUp).await.unwrap_err();
+    let error = bench
+        .catalog
+        .preview(wrong, Record::MadeUp)
+        .await
+        .unwrap_err();
     assert_eq!(paths(error), ["rules[0].target"]);
     let deep = (0..40).fold(json!(1), |inner, _| json!([inner]));
     let deep = Record::Given(read(json!({ "id": deep })));

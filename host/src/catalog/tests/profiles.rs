@@ -55,7 +55,12 @@ async fn every_wrong_field_of_a_profile_is_named() {
             "guard.groups.share",
         ]
     );
-    for map in ["", "no map", "default.entra.nope", "00000000-0000-0000-0000-000000000000"] {
+    for map in [
+        "",
+        "no map",
+        "default.entra.nope",
+        "00000000-0000-0000-0000-000000000000",
+    ] {
         let wrong = read(json!({"name": "a", "map": map}));
         let error = bench.catalog.create_profile(&admin(), id, wrong).await;
         assert_eq!(paths(error.unwrap_err()), ["map"], "{map}");
@@ -96,14 +101,23 @@ async fn a_member_of_a_profile_is_changed_whole() {
     assert_eq!(changed.guard.users.count, 7);
     assert_eq!(changed.guard.groups, Guard::default().groups);
     assert!(changed.schedule_text.starts_with("once, "));
-    assert_eq!(last_deed(&bench).await.details["changes"]["guard"]["after"]["users"]["count"], 7);
+    assert_eq!(
+        last_deed(&bench).await.details["changes"]["guard"]["after"]["users"]["count"],
+        7
+    );
     let same = catalog
         .change_profile(&admin(), id, profile.id, None, read(change))
         .await
         .unwrap();
     assert_eq!(same.revision, 2);
     let stale = catalog
-        .change_profile(&admin(), id, profile.id, Some(1), read(json!({"name": "x"})))
+        .change_profile(
+            &admin(),
+            id,
+            profile.id,
+            Some(1),
+            read(json!({"name": "x"})),
+        )
         .await;
     assert!(matches!(stale, Err(CatalogError::Stale { .. })));
     let elsewhere = bench.named("Other").await.unwrap().id;
@@ -127,13 +141,19 @@ async fn a_run_gets_everything_that_it_is_made_of() {
         .unwrap();
     let profile = bench
         .catalog
-        .create_profile(&admin(), connector.id, read(json!({"name": "P", "map": map.map.id})))
+        .create_profile(
+            &admin(),
+            connector.id,
+            read(json!({"name": "P", "map": map.map.id})),
+        )
         .await
         .unwrap();
-    let group = |digit: char| {
-        "11111111-1111-1111-1111-11111111111x".replace('x', &digit.to_string())
-    };
-    for (source, groups) in [("g2", vec![group('2'), group('1')]), ("g1", vec![group('3')])] {
+    let group =
+        |digit: char| "11111111-1111-1111-1111-11111111111x".replace('x', &digit.to_string());
+    for (source, groups) in [
+        ("g2", vec![group('2'), group('1')]),
+        ("g1", vec![group('3')]),
+    ] {
         bench
             .catalog
             .set_link(&admin(), connector.id, source, &groups)
@@ -148,7 +168,11 @@ async fn a_run_gets_everything_that_it_is_made_of() {
     assert!(!format!("{plan:?}").contains("hunter2"));
     assert_eq!(plan.map.name, map.map.id);
     assert_eq!(plan.map.rules, [rule("externalId", "id")]);
-    let links: Vec<_> = plan.links.iter().map(|l| (l.group.as_str(), l.platform_groups.len())).collect();
+    let links: Vec<_> = plan
+        .links
+        .iter()
+        .map(|l| (l.group.as_str(), l.platform_groups.len()))
+        .collect();
     assert_eq!(links, [("g1", 1), ("g2", 2)]);
     assert_eq!(plan.links[1].platform_groups, [group('1'), group('2')]);
 }

@@ -21,7 +21,10 @@ async fn a_saved_connector_is_tested_with_what_is_saved() {
     assert!(tested.passed && tested.fault.is_none());
     assert_eq!(
         asked(&bench),
-        (r#"{"tenantId":"contoso.example"}"#.to_owned(), "hunter2".to_owned())
+        (
+            r#"{"tenantId":"contoso.example"}"#.to_owned(),
+            "hunter2".to_owned()
+        )
     );
 }
 
@@ -33,7 +36,10 @@ async fn a_draft_of_a_saved_connector_may_leave_out_its_secret() {
     bench.catalog.test(read(draft)).await.unwrap();
     assert_eq!(
         asked(&bench),
-        (r#"{"tenantId":"fabrikam.example"}"#.to_owned(), "hunter2".to_owned())
+        (
+            r#"{"tenantId":"fabrikam.example"}"#.to_owned(),
+            "hunter2".to_owned()
+        )
     );
     let draft = json!({"connector": id, "secrets": {"clientSecret": {"value": "new"}}});
     bench.catalog.test(read(draft)).await.unwrap();
@@ -74,7 +80,12 @@ async fn groups_are_found_a_page_at_a_time() {
     let id = bench.connector().await.id;
     let first = bench.catalog.discover(Draft::saved(id), Some("Fin"), None);
     let first = first.await.unwrap();
-    assert_eq!((first.groups[0].name.as_str(), first.next.as_deref()), ("Fin", Some("more")));
-    let second = bench.catalog.discover(Draft::saved(id), Some("Fin"), Some("more"));
+    assert_eq!(
+        (first.groups[0].name.as_str(), first.next.as_deref()),
+        ("Fin", Some("more"))
+    );
+    let second = bench
+        .catalog
+        .discover(Draft::saved(id), Some("Fin"), Some("more"));
     assert_eq!(second.await.unwrap().next, None);
 }

@@ -44,8 +44,11 @@ async fn daily(bench: &Bench, connector: Uuid) -> Uuid {
             "rhythm": {"kind": "every", "count": 1, "unit": "days", "start": "2027-01-01T02:00:00"},
         },
     }));
-    let made = bench.catalog.create_profile(&admin(), connector, profile);
-    made.await.unwrap().id
+    let made = bench
+        .catalog
+        .create_profile(&admin(), connector, profile)
+        .await;
+    made.unwrap().id
 }
 
 #[tokio::test]
@@ -78,9 +81,17 @@ async fn a_connector_is_scheduled_for_as_long_as_a_schedule_will_run_it() {
         .await
         .unwrap();
     assert_eq!(state().await, State::Scheduled);
-    catalog.delete_profile(&by, id, profile, None).await.unwrap();
+    catalog
+        .delete_profile(&by, id, profile, None)
+        .await
+        .unwrap();
     assert_eq!((state().await, scheduled().await), (State::Registered, 0));
-    assert!(transitions(&bench, id).await.iter().all(|step| step.actor == by.actor));
+    assert!(
+        transitions(&bench, id)
+            .await
+            .iter()
+            .all(|step| step.actor == by.actor)
+    );
 }
 
 #[tokio::test]
@@ -90,9 +101,17 @@ async fn what_came_due_while_nothing_ran_by_itself_is_nobody_s() {
     daily(&bench, id).await;
     let since = async || bench.catalog.scheduled().await.unwrap()[0].since;
     assert_eq!(since().await.to_string(), "2027-05-01T12:00:00Z");
-    bench.catalog.pause_connector(&admin(), id, true).await.unwrap();
+    bench
+        .catalog
+        .pause_connector(&admin(), id, true)
+        .await
+        .unwrap();
     bench.clock.turn_to("2027-05-09T12:00:00Z".parse().unwrap());
-    bench.catalog.pause_connector(&admin(), id, false).await.unwrap();
+    bench
+        .catalog
+        .pause_connector(&admin(), id, false)
+        .await
+        .unwrap();
     assert_eq!(since().await.to_string(), "2027-05-09T12:00:00Z");
 }
 
@@ -127,7 +146,10 @@ async fn a_connector_keeps_plugin_and_life_while_a_run_goes_on() {
     let disabled = catalog.disable_connector(&by, id).await;
     assert_eq!(code(disabled.unwrap_err()), "connector.state");
     let renamed = read(json!({"name": "Renamed"}));
-    catalog.change_connector(&by, id, None, renamed).await.unwrap();
+    catalog
+        .change_connector(&by, id, None, renamed)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::apply::{settle, stream_code};
 use super::fault::Result;
+use super::labels;
 use super::names::{decode_kind, kind_code};
 use super::runs::{self, encode, now};
 use crate::directory::{
@@ -34,8 +35,8 @@ pub(super) async fn finish(
     how: &Finish,
 ) -> Result<Tally> {
     let run = runs::going_on(connection, key).await?;
-    let Run { connector, .. } = run;
     settle(connection, key.0).await?;
+    labels::order(connection).await?;
     let counted = how.remove || how.state == RunState::Held;
     if counted && !is_assessed(connection, key).await? {
         stage_implied(connection, &run).await?;
@@ -45,28 +46,16 @@ pub(super) async fn finish(
         .execute(&mut *connection)
         .await?;
     if how.remove {
-        sqlx::query(include_str!("remove.sql"))
-            .bind(key.0)
-            .execute(&mut *connection)
-            .await?;
-        if run.mode == Mode::Snapshot {
-            sqlx::query(include_str!("welcome_back.sql"))
-                .bind(connector.0)
-                .execute(&mut *connection)
-                .await?;
-        }
+        carry_out(connection, &run).await?;
     }
-    if how.promote_cursor {
-        sqlx::query(include_str!("promote_cursor.sql"))
-            .bind(key.0)
-            .bind(connector.0)
-            .execute(&mut *connection)
-            .await?;
+    let held = how.state == RunState::Held;
+    if how.promote_cursor && !held {
+        runs::promote_cursor(connection, &run).await?;
     }
-    runs::forget_progress(connection, key).await?;
-    // A held run's are kept for an administrator to look at.
-    if how.remove || how.state != RunState::Held {
-        runs::forget_staged(connection, key).await?;
+    runs::forget_reading(connection, key).await?;
+    // What a held run came to waits for a decision.
+    if !held {
+        runs::forget_outcome(connection, key).await?;
     }
     sqlx::query(include_str!("end_run.sql"))
         .bind(key.0)
@@ -74,9 +63,25 @@ pub(super) async fn finish(
         .bind(now())
         .bind(serde_json::to_string(&how.report)?)
         .bind(counted)
+        .bind(held && how.promote_cursor)
         .execute(&mut *connection)
         .await?;
     tally(connection, key).await
+}
+
+/// Removes what is staged.
+pub(super) async fn carry_out(connection: &mut SqliteConnection, run: &Run) -> Result<()> {
+    sqlx::query(include_str!("remove.sql"))
+        .bind(run.key.0)
+        .execute(&mut *connection)
+        .await?;
+    if run.mode == Mode::Snapshot {
+        sqlx::query(include_str!("welcome_back.sql"))
+            .bind(run.connector.0)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn is_assessed(connection: &mut SqliteConnection, key: RunKey) -> Result<bool> {

@@ -14,41 +14,48 @@ pub(super) const LAST: char = '\u{10FFFF}';
 
 /// A name, or what is searched in names, in the form in which the two are compared.
 pub(super) fn fold(name: &str) -> String {
-    if name.is_ascii() {
-        return spaced(&name.to_ascii_lowercase());
-    }
     let mut folded = String::with_capacity(name.len());
-    for letter in name.nfkd().flat_map(char::to_lowercase) {
-        match letter {
-            // Letters that no decomposition takes apart, as people type them where they have no key for them.
-            'ß' => folded.push_str("ss"),
-            'æ' => folded.push_str("ae"),
-            'œ' => folded.push_str("oe"),
-            'þ' => folded.push_str("th"),
-            'ø' => folded.push('o'),
-            'ł' => folded.push('l'),
-            'đ' | 'ð' => folded.push('d'),
-            'ħ' => folded.push('h'),
-            'ı' => folded.push('i'),
-            'ς' => folded.push('σ'),
-            LAST => folded.push(char::REPLACEMENT_CHARACTER),
-            mark if is_combining_mark(mark) => {}
-            letter => folded.push(letter),
+    for letter in name.chars() {
+        if letter.is_ascii() {
+            folded.push(letter.to_ascii_lowercase());
+        } else {
+            // Each by itself: what its neighbours decide, the order of marks, is dropped with these.
+            let plain = std::iter::once(letter).nfkd().flat_map(char::to_lowercase);
+            plain.for_each(|letter| fold_letter(letter, &mut folded));
         }
     }
-    spaced(&folded)
+    spaced(folded)
+}
+
+fn fold_letter(letter: char, folded: &mut String) {
+    match letter {
+        // Letters that no decomposition takes apart, as people type them where they have no key for them.
+        'ß' => folded.push_str("ss"),
+        'æ' => folded.push_str("ae"),
+        'œ' => folded.push_str("oe"),
+        'þ' => folded.push_str("th"),
+        'ø' => folded.push('o'),
+        'ł' => folded.push('l'),
+        'đ' | 'ð' => folded.push('d'),
+        'ħ' => folded.push('h'),
+        'ı' => folded.push('i'),
+        'ς' => folded.push('σ'),
+        LAST => folded.push(char::REPLACEMENT_CHARACTER),
+        mark if is_combining_mark(mark) => {}
+        letter => folded.push(letter),
+    }
 }
 
 /// The words with one space between them.
-fn spaced(text: &str) -> String {
-    let mut words = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
-        if !words.is_empty() {
-            words.push(' ');
-        }
-        words.push_str(word);
+fn spaced(text: String) -> String {
+    let is_spaced = text
+        .split(' ')
+        .all(|word| !word.is_empty() && !word.contains(char::is_whitespace));
+    if is_spaced {
+        return text;
     }
-    words
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
 }
 
 /// A row of `label`.
@@ -61,14 +68,36 @@ pub(super) struct Label {
     pub(super) run: Option<i64>,
 }
 
-/// Labels of objects that have none.
+/// Adds labels of objects that are new. They come into their order with [`order`].
 pub(super) async fn add(connection: &mut SqliteConnection, labels: &[Label]) -> Result<()> {
     insert(connection, include_str!("add_labels.sql"), labels).await
 }
 
-/// Labels of objects that may have one.
+/// Adds or changes labels of objects that may have one.
 pub(super) async fn put(connection: &mut SqliteConnection, labels: &[Label]) -> Result<()> {
-    insert(connection, include_str!("put_labels.sql"), labels).await
+    if labels.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<i64> = labels.iter().map(|label| label.object).collect();
+    let keys = serde_json::to_string(&keys)?;
+    sqlx::query(include_str!("unorder_labels.sql"))
+        .bind(&keys)
+        .execute(&mut *connection)
+        .await?;
+    insert(connection, include_str!("put_labels.sql"), labels).await?;
+    sqlx::query(include_str!("reorder_labels.sql"))
+        .bind(&keys)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Puts all labels that still lack it into the order of names.
+pub(super) async fn order(connection: &mut SqliteConnection) -> Result<()> {
+    sqlx::query(include_str!("order_labels.sql"))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn insert(
@@ -91,12 +120,16 @@ async fn insert(
 
 /// Makes the labels of all profiles where they are missing or of another version. Part of opening the store.
 pub(super) async fn bring_up_to_date(connection: &mut SqliteConnection) -> Result<()> {
-    let version: Option<i64> = sqlx::query_scalar("SELECT version FROM folding")
+    let version: Option<i64> = sqlx::query_scalar("SELECT version FROM labelling")
         .fetch_optional(&mut *connection)
         .await?;
     if version == Some(VERSION) {
         return Ok(());
     }
+    sqlx::query(include_str!("begin_labelling.sql"))
+        .bind(VERSION)
+        .execute(&mut *connection)
+        .await?;
     let mut after = 0;
     loop {
         let profiles: Vec<(i64, i64, i64, String)> =
@@ -119,14 +152,7 @@ pub(super) async fn bring_up_to_date(connection: &mut SqliteConnection) -> Resul
         let sql = include_str!("refold_labels.sql");
         insert(connection, sql, &labels).await?;
     }
-    sqlx::query("DELETE FROM folding")
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("INSERT INTO folding (version) VALUES ($1)")
-        .bind(VERSION)
-        .execute(connection)
-        .await?;
-    Ok(())
+    order(connection).await
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 mod credentials;
 mod limits;
 mod policy;
+mod trace;
 mod traffic;
 
 use std::{

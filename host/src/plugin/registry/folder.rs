@@ -10,7 +10,7 @@ use super::ledger::Ledger;
 use crate::plugin::code::make_private;
 
 /// Components above this size are refused unread.
-const MOST_BYTES: u64 = 64 << 20;
+pub(super) const MOST_BYTES: u64 = 64 << 20;
 /// A file that was written to within this time may not be complete yet.
 const SETTLED: Duration = Duration::from_millis(500);
 /// A file that was not written to for this long is as complete as it will ever be.
@@ -99,10 +99,7 @@ impl Folder {
         &self,
         change: impl FnOnce(&mut Ledger) -> Result<T, RegistryError>,
     ) -> Result<T, RegistryError> {
-        // The system lets go of the lock when the file is closed, however that comes about.
-        let lock = File::create(self.root.join("registry.lock"))
-            .and_then(|file| file.lock().map(|()| file))
-            .map_err(|error| self.failed(&error))?;
+        let lock = lock(&self.root).map_err(|error| self.failed(&error))?;
         let before = self.ledger()?;
         let mut ledger = before.clone();
         let outcome = change(&mut ledger)?;
@@ -164,6 +161,23 @@ impl Folder {
         });
         outcome.map_err(|error| self.failed(&error))
     }
+}
+
+/// Keeps others from changing a folder. The system lets go of the lock when the file is closed, however that comes
+/// about.
+fn lock(root: &Path) -> io::Result<File> {
+    let file = File::create(root.join("registry.lock"))?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Does something with a folder of plugins while nobody changes it.
+///
+/// # Errors
+/// Where it can't be locked.
+pub(crate) fn freeze<T>(root: &Path, work: impl FnOnce() -> T) -> io::Result<T> {
+    let _lock = lock(root)?;
+    Ok(work())
 }
 
 /// Reads a component from anywhere, unless it is too large to be one.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{PluginId, RegistryError};
 
@@ -48,7 +49,7 @@ pub(super) struct Release {
 }
 
 /// What a plugin asks for, or an operator grants.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     /// Host names that it wants to reach.
@@ -94,7 +95,7 @@ impl std::fmt::Display for Asked {
 }
 
 /// Where a version stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", tag = "state", content = "detail")]
 pub enum Standing {
     /// Runs use it.

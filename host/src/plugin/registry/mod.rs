@@ -20,50 +20,46 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::Mutex;
+use utoipa::ToSchema;
 
 use super::{Engine, Plugin, PluginError};
+use crate::config::section::section;
 use folder::{Dropped, Folder};
 use ledger::{Ledger, Release};
 use signature::TrustedKeys;
 
 pub use error::RegistryError;
+pub(crate) use folder::freeze;
 pub use id::{PluginId, Wanted};
 pub use ledger::{Asked, RolledBack, Standing};
 
-/// What an operator decides about plugins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub struct PluginPolicy {
-    /// Whether plugins without the signature of a trusted key are refused.
-    pub require_signature: bool,
-    /// Public keys, as minisign writes them.
-    pub trusted_keys: Vec<String>,
-    /// After how many failed runs a version that has had no good one gives way to the one before it;
-    /// 0 for never.
-    pub rollback_after: u32,
-    /// Whether a newer version that is dropped into the folder becomes active by itself, as far as it
-    /// asks for no more than was approved.
-    pub activate_dropped: bool,
-}
-
-impl Default for PluginPolicy {
-    fn default() -> Self {
-        Self {
-            require_signature: false,
-            trusted_keys: Vec::new(),
-            rollback_after: 3,
-            activate_dropped: true,
-        }
+section! {
+    /// Which plugins are let in, and when they give way.
+    pub struct PluginPolicy at "plugins" {
+        /// Whether plugins without the signature of a trusted key are refused.
+        pub require_signature: bool = false;
+        /// Public keys, as minisign writes them.
+        pub trusted_keys: Vec<String> = Vec::new();
+        /// After how many failed runs a version that has had no good one gives way to the one before it;
+        /// 0 for never.
+        pub rollback_after: u32 = 3;
+        /// Whether a newer version that is dropped into the folder becomes active by itself, as far as it
+        /// asks for no more than was approved.
+        pub activate_dropped: bool = true;
     }
 }
 
+/// Components above this size, in bytes, are refused.
+pub const MOST_COMPONENT_BYTES: u64 = folder::MOST_BYTES;
+
 /// What came of an installation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Installed {
     /// The version.
+    #[schema(value_type = String, example = "entra-directory-sync@1.0.0")]
     pub id: PluginId,
     /// Whether it was not there before.
     pub new: bool,
@@ -74,10 +70,11 @@ pub struct Installed {
 }
 
 /// An installed version, as a list shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// The version.
+    #[schema(value_type = String, example = "entra-directory-sync@1.0.0")]
     pub id: PluginId,
     /// Where it stands.
     pub standing: Standing,
@@ -94,7 +91,24 @@ pub struct Entry {
     /// The trusted key that signed it.
     pub signed_by: Option<String>,
     /// When it was installed.
+    #[schema(value_type = String, format = DateTime)]
     pub installed_at: Timestamp,
+}
+
+impl Entry {
+    fn new(id: PluginId, standing: Standing, release: &Release) -> Self {
+        Self {
+            id,
+            standing,
+            sha256: release.sha256.clone(),
+            size: release.size,
+            contract: release.contract.clone(),
+            checkpoint_version: release.checkpoint_version,
+            asks: release.asks.clone(),
+            signed_by: release.signed_by.clone(),
+            installed_at: release.installed_at,
+        }
+    }
 }
 
 /// What became of a file that was dropped into the folder.
@@ -163,9 +177,22 @@ impl Registry {
                 Ok((folder::read_component(&file)?, signature))
             })
             .await?;
+        self.install_bytes(&what, bytes, signature).await
+    }
+
+    /// The same with a component that is in memory, and the text of its signature. `what` names it in errors.
+    ///
+    /// # Errors
+    /// As [`Registry::install`].
+    pub async fn install_bytes(
+        &self,
+        what: &str,
+        bytes: Vec<u8>,
+        signature: Option<String>,
+    ) -> Result<Installed, RegistryError> {
         // Before anything of it runs.
-        let signed_by = self.signer(&what, &bytes, signature.as_deref())?;
-        let plugin = Plugin::from_bytes(&self.engine, bytes.clone(), &what).await?;
+        let signed_by = self.signer(what, &bytes, signature.as_deref())?;
+        let plugin = Plugin::from_bytes(&self.engine, bytes.clone(), what).await?;
         let (id, facts) = (id_of(&plugin), plugin.facts());
         let release = Release {
             sha256: facts.sha256.clone(),
@@ -277,22 +304,27 @@ impl Registry {
     pub async fn list(&self) -> Result<Vec<Entry>, RegistryError> {
         let ledger = self.on_disk(|folder| folder.ledger()).await?;
         let entries = ledger.plugins.iter().flat_map(|(name, line)| {
-            line.releases.iter().map(move |(version, release)| Entry {
-                id: PluginId {
+            line.releases.iter().map(move |(version, release)| {
+                let id = PluginId {
                     name: name.clone(),
                     version: version.clone(),
-                },
-                standing: line.standing(version, release),
-                sha256: release.sha256.clone(),
-                size: release.size,
-                contract: release.contract.clone(),
-                checkpoint_version: release.checkpoint_version,
-                asks: release.asks.clone(),
-                signed_by: release.signed_by.clone(),
-                installed_at: release.installed_at,
+                };
+                Entry::new(id, line.standing(version, release), release)
             })
         });
         Ok(entries.collect())
+    }
+
+    /// A version to look at, approved or not. For a run there is [`Registry::resolve`].
+    ///
+    /// # Errors
+    /// Where it isn't installed, or is not what was installed.
+    pub async fn inspect(&self, id: &PluginId) -> Result<(Entry, Plugin), RegistryError> {
+        let ledger = self.on_disk(|folder| folder.ledger()).await?;
+        let release = ledger.release(id)?;
+        let plugin = self.load(id, release).await?;
+        let entry = Entry::new(id.clone(), standing(&ledger, id)?, release);
+        Ok((entry, plugin))
     }
 
     /// The plugin for a run that begins now.
@@ -492,4 +524,40 @@ fn is_active(ledger: &Ledger, sha256: &str) -> bool {
         let release = line.active.as_ref().and_then(|v| line.releases.get(v));
         release.is_some_and(|release| release.sha256 == sha256)
     })
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    impl Registry {
+        /// Writes a version into the ledger that has no component.
+        pub(crate) async fn pretend(&self, id: &str, hosts: &[&str]) {
+            let id: PluginId = id.parse().unwrap();
+            let release = Release {
+                sha256: format!("digest-of-{id}"),
+                size: 1,
+                contract: "1.0.0".into(),
+                checkpoint_version: 1,
+                asks: Asked {
+                    hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+                    ..Asked::default()
+                },
+                signed_by: None,
+                installed_at: Timestamp::UNIX_EPOCH,
+                withdrawn: None,
+            };
+            self.change(move |ledger| ledger.add(&id, release))
+                .await
+                .unwrap();
+        }
+
+        /// Makes a version active without loading it.
+        pub(crate) async fn pretend_active(&self, id: &str) {
+            let id: PluginId = id.parse().unwrap();
+            self.change(move |ledger| ledger.activate(&id))
+                .await
+                .unwrap();
+        }
+    }
 }

@@ -7,11 +7,11 @@ use sqlx::SqliteConnection;
 use super::super::fault::Result;
 use super::super::labels::fold;
 use super::super::names::{decode_kind, kind_code};
-use super::{find, most_counted, one_more, paged, place, total};
+use super::{find, one_more, paged, place, total_of};
 use crate::directory::position::Listing;
 use crate::directory::{
     ChangeFilter, ConnectorKey, MemberKind, MembershipChange, Moment, Named, Page, PageRequest,
-    Removable, RemovalReason, RemovalRecord, RunKey, Total, Turn,
+    Removable, RemovalReason, RemovalRecord, RunKey, Turn,
 };
 
 /// Run, group, member, and whether it ended.
@@ -167,21 +167,6 @@ async fn removed_objects(
     page: &PageRequest,
 ) -> Result<Page<RemovalRecord>> {
     let after: Option<(String, i64)> = place(page, Listing::RemovedObjects)?;
-    let total = match &after {
-        Some(_) => None,
-        None => {
-            let counted: i64 = sqlx::query_scalar(include_str!("count_removed_objects.sql"))
-                .bind(run.0)
-                .bind(kind_code(kind))
-                .bind(text)
-                .fetch_one(&mut *view)
-                .await?;
-            Some(Total {
-                count: u64::try_from(counted).unwrap_or_default(),
-                exact: true,
-            })
-        }
-    };
     let (name, key) = after.unwrap_or_default();
     let rows: Vec<(i64, String, String, String, i64, i64)> =
         sqlx::query_as(include_str!("removed_objects.sql"))
@@ -191,8 +176,19 @@ async fn removed_objects(
             .bind(name)
             .bind(key)
             .bind(one_more(page))
-            .fetch_all(view)
+            .fetch_all(&mut *view)
             .await?;
+    let total = total_of(page, &rows, async |most| {
+        let counted = sqlx::query_scalar(include_str!("count_removed_objects.sql"))
+            .bind(run.0)
+            .bind(kind_code(kind))
+            .bind(text)
+            .bind(most)
+            .fetch_one(view)
+            .await?;
+        Ok(counted)
+    })
+    .await?;
     paged(
         rows,
         page,
@@ -223,18 +219,6 @@ async fn removed_memberships(
     page: &PageRequest,
 ) -> Result<Page<RemovalRecord>> {
     let after: Option<(i64, i64)> = place(page, Listing::RemovedMemberships)?;
-    let total = match &after {
-        Some(_) => None,
-        None => {
-            let counted = sqlx::query_scalar(include_str!("count_removed_memberships.sql"))
-                .bind(run.0)
-                .bind(text)
-                .bind(most_counted())
-                .fetch_one(&mut *view)
-                .await?;
-            Some(total(counted))
-        }
-    };
     let (group, member) = after.unwrap_or_default();
     let rows: Vec<(i64, i64, i64)> = sqlx::query_as(include_str!("removed_memberships.sql"))
         .bind(run.0)
@@ -244,6 +228,16 @@ async fn removed_memberships(
         .bind(one_more(page))
         .fetch_all(&mut *view)
         .await?;
+    let total = total_of(page, &rows, async |most| {
+        let counted = sqlx::query_scalar(include_str!("count_removed_memberships.sql"))
+            .bind(run.0)
+            .bind(text)
+            .bind(most)
+            .fetch_one(&mut *view)
+            .await?;
+        Ok(counted)
+    })
+    .await?;
     let objects = objects(view, rows.iter().flat_map(|row| [row.0, row.1])).await?;
     paged(
         rows,

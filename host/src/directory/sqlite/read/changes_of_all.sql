@@ -14,7 +14,7 @@ SELECT * FROM (
 UNION ALL
 SELECT * FROM (
     SELECT e.since AS run, e.grp AS grp, e.member AS member, 0 AS what
-    FROM past_membership AS e INDEXED BY past_membership_by_since
+    FROM past_membership AS e
     WHERE $2 IS NULL AND $3 IS NULL
     AND e.since IN (SELECT key FROM run WHERE connector = $1)
     AND e.since BETWEEN $4 AND $5

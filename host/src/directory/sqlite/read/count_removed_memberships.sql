@@ -5,10 +5,14 @@ FROM (
     CROSS JOIN staged_membership AS t ON t.run = r.key
     CROSS JOIN object AS g ON g.key = t.grp
     CROSS JOIN object AS m ON m.key = t.member
-    LEFT JOIN label AS x ON x.object = t.grp
-    LEFT JOIN label AS y ON y.object = t.member
     WHERE r.key = $1 AND r.state = 'held'
     AND g.kind = 1 AND g.state = 1 AND m.state <> 2
-    AND ($2 = '' OR instr(x.folded, $2) OR instr(y.folded, $2))
+    AND ($2 = '' OR t.grp IN (
+        SELECT l.object FROM label_order AS l
+        WHERE l.connector = (SELECT connector FROM run WHERE key = $1) AND instr(l.folded, $2)
+    ) OR t.member IN (
+        SELECT l.object FROM label_order AS l
+        WHERE l.connector = (SELECT connector FROM run WHERE key = $1) AND instr(l.folded, $2)
+    ))
     LIMIT $3
 )

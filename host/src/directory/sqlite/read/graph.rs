@@ -12,10 +12,11 @@ use super::super::fault::Result;
 use super::super::labels::{LAST, fold};
 use super::super::names::{State, decode_kind};
 use super::changes::objects;
-use super::{Found, find, most_counted, one_more, paged, place, total};
+use super::{Found, find, one_more, paged, place, total_of};
 use crate::directory::position::Listing;
 use crate::directory::{
-    ConnectorKey, GroupRecord, MemberKind, MemberRecord, Named, Page, PageRequest, Path, Total, Why,
+    ConnectorKey, GroupRecord, MemberKind, MemberRecord, MembershipPath, Named, Page, PageRequest,
+    Total, Why,
 };
 
 /// How many ways from a group are followed before an explanation ends with what it has. Only where most of a
@@ -119,19 +120,6 @@ pub(super) async fn members(
     };
     let groups = serde_json::to_string(&reached.keys)?;
     let text = text.map(fold).unwrap_or_default();
-    let total = match &after {
-        Some(_) => None,
-        None => {
-            let counted = sqlx::query_scalar(include_str!("count_members.sql"))
-                .bind(&groups)
-                .bind(group)
-                .bind(&text)
-                .bind(most_counted())
-                .fetch_one(&mut *view)
-                .await?;
-            Some(total(counted))
-        }
-    };
     let (name, key) = after.unwrap_or_default();
     let rows: Vec<(String, String, i64, i64, String, i64)> =
         sqlx::query_as(include_str!("members.sql"))
@@ -144,6 +132,17 @@ pub(super) async fn members(
             .bind(one_more(page))
             .fetch_all(&mut *view)
             .await?;
+    let total = total_of(page, &rows, async |most| {
+        let counted = sqlx::query_scalar(include_str!("count_members.sql"))
+            .bind(&groups)
+            .bind(group)
+            .bind(&text)
+            .bind(most)
+            .fetch_one(&mut *view)
+            .await?;
+        Ok(counted)
+    })
+    .await?;
     let ways = rows.iter().map(|row| row.3);
     let ways: HashMap<i64, Vec<i64>> = ways
         .filter_map(|place| {
@@ -198,20 +197,6 @@ pub(super) async fn groups_of(
     // The first is the object itself, which is in no group by being itself.
     let groups = serde_json::to_string(reached.keys.get(1..).unwrap_or_default())?;
     let text = text.map(fold).unwrap_or_default();
-    let total = match &after {
-        Some(_) => None,
-        None => {
-            let counted: i64 = sqlx::query_scalar(include_str!("count_groups.sql"))
-                .bind(&groups)
-                .bind(&text)
-                .fetch_one(&mut *view)
-                .await?;
-            Some(Total {
-                count: u64::try_from(counted).unwrap_or_default(),
-                exact: true,
-            })
-        }
-    };
     let (name, key) = after.unwrap_or_default();
     let rows: Vec<(String, String, String, i64)> = sqlx::query_as(include_str!("groups.sql"))
         .bind(&groups)
@@ -221,6 +206,15 @@ pub(super) async fn groups_of(
         .bind(one_more(page))
         .fetch_all(&mut *view)
         .await?;
+    let total = total_of(page, &rows, async |_| {
+        let counted = sqlx::query_scalar(include_str!("count_groups.sql"))
+            .bind(&groups)
+            .bind(&text)
+            .fetch_one(&mut *view)
+            .await?;
+        Ok(counted)
+    })
+    .await?;
     let ways: HashMap<i64, Vec<i64>> = rows
         .iter()
         .map(|row| {
@@ -348,9 +342,9 @@ async fn names_on(
         .collect())
 }
 
-fn path(way: Option<&Vec<i64>>, names: &HashMap<i64, Named>) -> Path {
+fn path(way: Option<&Vec<i64>>, names: &HashMap<i64, Named>) -> MembershipPath {
     let groups = way.into_iter().flatten();
-    Path(groups.filter_map(|key| names.get(key).cloned()).collect())
+    MembershipPath(groups.filter_map(|key| names.get(key).cloned()).collect())
 }
 
 fn nothing<T>() -> Page<T> {

@@ -6,6 +6,8 @@ mod object;
 mod runs;
 mod search;
 
+pub(super) use self::runs::run;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -176,6 +178,17 @@ impl DirectoryReader for Sqlite {
         .await
     }
 
+    async fn find(&self, name: &str) -> std::result::Result<Option<ConnectorKey>, DirectoryError> {
+        self.view("looked for a connector", async |view| {
+            let key: Option<i64> = sqlx::query_scalar("SELECT key FROM connector WHERE name = $1")
+                .bind(name)
+                .fetch_optional(view)
+                .await?;
+            Ok(key.map(ConnectorKey))
+        })
+        .await
+    }
+
     async fn counts(
         &self,
         connector: ConnectorKey,
@@ -301,18 +314,28 @@ fn paged<R, T, P: Serialize>(
     })
 }
 
-/// A count of at most one more than [`Total::MOST`].
-fn total(counted: i64) -> Total {
-    let counted = u64::try_from(counted).unwrap_or_default();
-    Total {
+/// How many records all pages have together; only with the first page, and counted only where that isn't the
+/// last. `count` counts up to the limit that it is given.
+async fn total_of<R>(
+    page: &PageRequest,
+    rows: &[R],
+    count: impl AsyncFnOnce(i64) -> Result<i64>,
+) -> Result<Option<Total>> {
+    if page.after.is_some() {
+        return Ok(None);
+    }
+    if rows.len() <= limit(page) {
+        return Ok(Some(Total {
+            count: rows.len() as u64,
+            exact: true,
+        }));
+    }
+    let most = i64::try_from(Total::MOST).unwrap_or(i64::MAX - 1);
+    let counted = u64::try_from(count(most + 1).await?).unwrap_or_default();
+    Ok(Some(Total {
         count: counted.min(Total::MOST),
         exact: counted <= Total::MOST,
-    }
-}
-
-/// Where a counting statement is to stop.
-fn most_counted() -> i64 {
-    i64::try_from(Total::MOST).unwrap_or(i64::MAX - 1) + 1
+    }))
 }
 
 /// An object that is in the store.

@@ -5,7 +5,7 @@ use sqlx::SqliteConnection;
 use super::super::fault::Result;
 use super::super::labels::{LAST, fold};
 use super::super::names::kind_code;
-use super::{most_counted, one_more, paged, place, total};
+use super::{one_more, paged, place, total_of};
 use crate::directory::position::Listing;
 use crate::directory::{
     ConnectorKey, Entry, Kind, Match, MemberKind, Page, PageRequest, Search, Total,
@@ -76,21 +76,25 @@ pub(super) async fn search(
         keys.dedup();
         keys
     };
-    let mut counted = Total {
-        count: 0,
-        exact: true,
-    };
     let mut rows: Vec<(i64, String)> = Vec::new();
-    for connector in connectors {
-        rows.extend(labels(view, connector, &bounds, after.as_ref(), one_more(page)).await?);
-        if after.is_none() {
-            let more = count(view, connector, &bounds).await?;
-            counted.count += more.count;
-            counted.exact &= more.exact;
-        }
+    for connector in &connectors {
+        rows.extend(labels(view, *connector, &bounds, after.as_ref(), one_more(page)).await?);
     }
     rows.sort_unstable_by(|(a, one), (b, other)| (one, a).cmp(&(other, b)));
-    let total = after.is_none().then_some(counted);
+    let total = if after.is_none() && bounds.is_everything() {
+        Some(kept_total(view, &connectors, what).await?)
+    } else {
+        total_of(page, &rows, async |most| {
+            let mut counted = 0;
+            for connector in &connectors {
+                if counted < most {
+                    counted += count(view, *connector, &bounds, most).await?;
+                }
+            }
+            Ok(counted)
+        })
+        .await?
+    };
     let found = paged(
         rows,
         page,
@@ -133,22 +137,29 @@ async fn labels(
     Ok(rows)
 }
 
-/// How many one connector's pages have together.
-async fn count(view: &mut SqliteConnection, connector: i64, bounds: &Bounds) -> Result<Total> {
-    if bounds.is_everything() {
-        let kept: Option<(i64, i64)> =
-            sqlx::query_as("SELECT users, groups FROM connector WHERE key = $1")
-                .bind(connector)
-                .fetch_optional(view)
-                .await?;
-        let (users, groups) = kept.unwrap_or_default();
-        let user = bounds.kind == kind_code(MemberKind::User);
-        let count = if user { users } else { groups };
-        return Ok(Total {
-            count: u64::try_from(count).unwrap_or_default(),
-            exact: true,
-        });
-    }
+/// How many users or groups connectors have, which the store keeps.
+async fn kept_total(view: &mut SqliteConnection, connectors: &[i64], what: Kind) -> Result<Total> {
+    let (users, groups): (i64, i64) = sqlx::query_as(include_str!("count_everything.sql"))
+        .bind(serde_json::to_string(connectors)?)
+        .fetch_one(view)
+        .await?;
+    let count = match what {
+        Kind::Users => users,
+        Kind::Groups => groups,
+    };
+    Ok(Total {
+        count: u64::try_from(count).unwrap_or_default(),
+        exact: true,
+    })
+}
+
+/// How many one connector's pages have together, up to `most`.
+async fn count(
+    view: &mut SqliteConnection,
+    connector: i64,
+    bounds: &Bounds,
+    most: i64,
+) -> Result<i64> {
     let counted = sqlx::query_scalar(include_str!("count_search.sql"))
         .bind(connector)
         .bind(bounds.kind)
@@ -157,10 +168,10 @@ async fn count(view: &mut SqliteConnection, connector: i64, bounds: &Bounds) -> 
         .bind(&bounds.within)
         .bind(bounds.since)
         .bind(bounds.hidden)
-        .bind(most_counted())
+        .bind(most)
         .fetch_one(view)
         .await?;
-    Ok(total(counted))
+    Ok(counted)
 }
 
 async fn entries(view: &mut SqliteConnection, keys: &[i64]) -> Result<Vec<Entry>> {

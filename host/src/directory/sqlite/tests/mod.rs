@@ -1,6 +1,9 @@
 //! Tests of the store, through the trait.
 
+mod decisions;
 mod exports;
+mod keeping;
+mod large;
 mod load;
 mod model;
 mod properties;
@@ -9,6 +12,8 @@ mod removals;
 mod rules;
 mod runs;
 
+use std::path::Path;
+
 use futures::TryStreamExt;
 use tempfile::TempDir;
 
@@ -16,7 +21,7 @@ use super::Sqlite;
 use crate::directory::*;
 
 /// Opens a store whose memberships by member never lag behind.
-async fn current(path: &std::path::Path) -> Sqlite {
+async fn current(path: &Path) -> Sqlite {
     let mut store = Sqlite::open(path.to_str().unwrap()).await.unwrap();
     store.lag.longest = std::time::Duration::ZERO;
     store

@@ -103,6 +103,16 @@ pub(super) async fn check_labels(fixture: &Fixture) {
     .fetch_all(&fixture.store.readers)
     .await
     .unwrap();
+    let astray = "SELECT count(*) FROM (
+        SELECT connector, kind, folded, object FROM label
+        WHERE object <= (SELECT ordered_to FROM labelling)
+        EXCEPT SELECT connector, kind, folded, object FROM label_order)";
+    assert_eq!(fixture.number(astray).await, 0, "each has its place");
+    let astray = "SELECT count(*) FROM (
+        SELECT connector, kind, folded, object FROM label_order
+        EXCEPT SELECT connector, kind, folded, object FROM label
+        WHERE object <= (SELECT ordered_to FROM labelling))";
+    assert_eq!(fixture.number(astray).await, 0, "and nothing else has one");
     let labels = fixture.number("SELECT count(*) FROM label").await;
     assert_eq!(labels, rows.len() as i64);
     for (name, folded, fits) in rows {
@@ -224,7 +234,7 @@ impl Graph {
     }
 }
 
-fn ids(path: &Path) -> Vec<String> {
+fn ids(path: &MembershipPath) -> Vec<String> {
     path.0.iter().map(|group| group.id.clone()).collect()
 }
 

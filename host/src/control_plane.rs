@@ -116,12 +116,12 @@ impl ControlPlane {
         let plugins = plugins_folder(&data_dir);
         let code = Registry::code_folder(&plugins);
         let engine = Engine::new(config.limits.clone(), Some(&code))?;
-        let registry = Registry::open(&engine, &plugins, config.plugins.clone())?;
-        let registry = Arc::new(registry);
+        let registry = Arc::new(Registry::open(&engine, &plugins, config.plugins.clone())?);
         let egress = Egress::new(config.network.options())?;
-        let vault = Arc::new(Vault::new(open_key(&config.vault, &database).await?));
+        let vault = Vault::new(open_key(&config.vault, &database).await?);
         vault.verify(&database).await.map_err(OpenError::Vault)?;
         let access = Access::new(database.clone(), Arc::clone(&clock), config.access.clone())?;
+        let vault = Arc::new(vault);
         let types = Installed::new(Arc::clone(&registry), Arc::clone(&egress));
         let catalog = Catalog::new(
             database.clone(),
@@ -131,8 +131,8 @@ impl ControlPlane {
         );
         Ok(Self {
             access: Arc::new(access),
-            vault,
             catalog: Arc::new(catalog),
+            vault,
             database,
             directory,
             directory_database,

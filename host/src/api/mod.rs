@@ -56,13 +56,6 @@ pub type Plane = Arc<ControlPlane>;
 fn resources() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
         .merge(audit::routes())
-        .merge(connector_types::routes())
-        .merge(connectors::routes())
-        .merge(data_models::routes())
-        .merge(group_links::routes())
-        .merge(profiles::routes())
-        .merge(schedules::routes())
-        .merge(transform_maps::routes())
         .merge(directory::routes())
         .merge(oidc::routes())
         .merge(session::routes())
@@ -70,6 +63,13 @@ fn resources() -> OpenApiRouter<Plane> {
         .merge(tokens::routes())
         .merge(users::routes())
         .merge(plugins::routes())
+        .merge(connector_types::routes())
+        .merge(connectors::routes())
+        .merge(data_models::routes())
+        .merge(group_links::routes())
+        .merge(profiles::routes())
+        .merge(schedules::routes())
+        .merge(transform_maps::routes())
 }
 
 /// The API without authentication: whoever calls it has put the principal into the request.

@@ -108,7 +108,7 @@ async fn change(
 ) -> Result<Tagged<Profile>, Problem> {
     let changed = plane
         .catalog
-        .change_profile(&by, connector, id, revision.revision(), change);
+        .change_profile(&by, connector, id, revision.named(), change);
     Ok(tagged(changed.await?))
 }
 
@@ -131,7 +131,7 @@ async fn delete(
 ) -> Result<StatusCode, Problem> {
     plane
         .catalog
-        .delete_profile(&by, connector, id, revision.revision())
+        .delete_profile(&by, connector, id, revision.named())
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

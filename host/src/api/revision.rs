@@ -18,9 +18,9 @@ pub enum IfMatch {
 }
 
 impl IfMatch {
-    /// The revision that was named, where one was.
+    /// The revision that is named; none where any will do.
     #[must_use]
-    pub fn revision(self) -> Option<i64> {
+    pub fn named(self) -> Option<i64> {
         match self {
             Self::Any => None,
             Self::Revision(revision) => Some(revision),

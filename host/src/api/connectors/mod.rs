@@ -138,7 +138,7 @@ async fn change(
 ) -> Result<Tagged<Connector>, Problem> {
     let changed = plane
         .catalog
-        .change_connector(&by, id, revision.revision(), change);
+        .change_connector(&by, id, revision.named(), change);
     Ok(tagged(changed.await?))
 }
 
@@ -183,7 +183,7 @@ async fn delete(
     };
     plane
         .catalog
-        .delete_connector(&by, id, revision.revision(), data)
+        .delete_connector(&by, id, revision.named(), data)
         .await?;
     if data == Data::Remove {
         let clearing = plane.clone();

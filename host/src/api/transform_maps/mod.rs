@@ -129,9 +129,7 @@ async fn change(
     Json(change): Json<MapChange>,
 ) -> Result<Tagged<MapDetail>, Problem> {
     let id = map_id(&id)?;
-    let changed = plane
-        .catalog
-        .change_map(&by, &id, revision.revision(), change);
+    let changed = plane.catalog.change_map(&by, &id, revision.named(), change);
     Ok(tagged(changed.await?))
 }
 
@@ -152,10 +150,7 @@ async fn delete(
     revision: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let id = map_id(&id)?;
-    plane
-        .catalog
-        .delete_map(&by, &id, revision.revision())
-        .await?;
+    plane.catalog.delete_map(&by, &id, revision.named()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

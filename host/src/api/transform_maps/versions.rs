@@ -127,6 +127,6 @@ async fn restore(
     let Earlier { version, comment } = earlier;
     let changed = plane
         .catalog
-        .restore_map(&by, &id, revision.revision(), version, comment);
+        .restore_map(&by, &id, revision.named(), version, comment);
     Ok(tagged(changed.await?))
 }

@@ -161,10 +161,6 @@ impl Server {
     pub async fn run(self, kill: CancellationToken) -> Result<Ended, ServeError> {
         let plane = self.plane;
         health::sample(&plane);
-        let clearing = Arc::clone(&plane);
-        plane
-            .tasks
-            .spawn(async move { clearing.clear_leftovers().await });
         let (main, side) = (Control::new(), Control::new());
         let mut serving = JoinSet::new();
         let app = router::app(&plane, self.certificate.is_some());

@@ -185,12 +185,6 @@ async fn delete(
         .catalog
         .delete_connector(&by, id, revision.named(), data)
         .await?;
-    if data == Data::Remove {
-        let clearing = plane.clone();
-        plane
-            .tasks
-            .spawn(async move { clearing.clear_leftovers().await });
-    }
     Ok(StatusCode::NO_CONTENT)
 }
 

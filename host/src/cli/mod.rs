@@ -7,6 +7,7 @@ mod inspect;
 mod install;
 mod options;
 mod progress;
+mod recovery;
 mod remote;
 mod report;
 mod server;
@@ -63,6 +64,11 @@ enum Command {
     /// The server's configuration.
     #[command(subcommand)]
     Config(server::ConfigCommand),
+    /// The key that a server's secrets are encrypted with.
+    #[command(subcommand)]
+    Vault(recovery::VaultCommand),
+    /// Give a user of a server a new password, read from the terminal or standard input.
+    ResetPassword(recovery::ResetPassword),
     #[command(flatten)]
     Remote(remote::Command),
 }
@@ -105,6 +111,8 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         match arguments.command {
             Command::Serve(command) => command.run(filter).await,
             Command::Config(command) => command.run(),
+            Command::Vault(command) => command.run().await,
+            Command::ResetPassword(command) => command.run().await,
             Command::Backup(command) => command.run().await,
             Command::Restore(command) => command.run().await,
             Command::Sync(command) => command.run().await,

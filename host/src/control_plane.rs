@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{Access, AccessError};
+use crate::catalog::{Catalog, Installed};
 use crate::clock::Clock;
 use crate::config::{Config, VaultPolicy, user_folder};
 use crate::database::{Database, DatabaseError};
@@ -33,13 +34,15 @@ pub struct ControlPlane {
     /// Compiles and runs plugins.
     pub engine: Engine,
     /// Installed plugins.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     /// The way out.
     pub egress: Arc<Egress>,
     /// Who may do what.
     pub access: Arc<Access>,
     /// Secrets, encrypted at rest.
     pub vault: Arc<Vault>,
+    /// What administrators configured.
+    pub catalog: Arc<Catalog>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What is counted.
@@ -113,14 +116,23 @@ impl ControlPlane {
         let plugins = plugins_folder(&data_dir);
         let code = Registry::code_folder(&plugins);
         let engine = Engine::new(config.limits.clone(), Some(&code))?;
-        let registry = Registry::open(&engine, &plugins, config.plugins.clone())?;
+        let registry = Arc::new(Registry::open(&engine, &plugins, config.plugins.clone())?);
         let egress = Egress::new(config.network.options())?;
         let vault = Vault::new(open_key(&config.vault, &database).await?);
         vault.verify(&database).await.map_err(OpenError::Vault)?;
         let access = Access::new(database.clone(), Arc::clone(&clock), config.access.clone())?;
+        let vault = Arc::new(vault);
+        let types = Installed::new(Arc::clone(&registry), Arc::clone(&egress));
+        let catalog = Catalog::new(
+            database.clone(),
+            Arc::clone(&vault),
+            Arc::new(types),
+            Arc::clone(&clock),
+        );
         Ok(Self {
             access: Arc::new(access),
-            vault: Arc::new(vault),
+            catalog: Arc::new(catalog),
+            vault,
             database,
             directory,
             directory_database,

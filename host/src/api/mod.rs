@@ -14,10 +14,18 @@ pub mod problem;
 pub mod revision;
 
 mod audit;
+mod connector_types;
+mod connectors;
+mod data_models;
 mod directory;
+mod group_links;
+mod known;
 mod oidc;
 mod openapi;
 mod plugins;
+mod profiles;
+mod refusal;
+mod schedules;
 mod session;
 mod setup;
 #[cfg(test)]
@@ -25,6 +33,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod transform_maps;
 mod users;
 
 use std::sync::Arc;
@@ -54,6 +63,13 @@ fn resources() -> OpenApiRouter<Plane> {
         .merge(tokens::routes())
         .merge(users::routes())
         .merge(plugins::routes())
+        .merge(connector_types::routes())
+        .merge(connectors::routes())
+        .merge(data_models::routes())
+        .merge(group_links::routes())
+        .merge(profiles::routes())
+        .merge(schedules::routes())
+        .merge(transform_maps::routes())
 }
 
 /// The API without authentication: whoever calls it has put the principal into the request.

@@ -1,7 +1,8 @@
 //! The control plane: the modules of a serving host, put together.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,11 +14,13 @@ use crate::config::{Config, VaultPolicy, user_folder};
 use crate::database::{Database, DatabaseError};
 use crate::directory::{self, Directory, DirectoryError};
 use crate::egress::{Egress, EgressError};
+use crate::limits::Patience;
 use crate::lock::{Lock, LockError};
 use crate::metrics::Metrics;
 use crate::plugin::registry::{Registry, RegistryError};
 use crate::plugin::{Engine, PluginError, make_private};
 use crate::vault::{Key, KeyError, KeyPlace, Vault, VaultError};
+use crate::work::{Assignments, Plugins, Work, WorkError, Workshop};
 
 /// Everything that a serving host works with.
 pub struct ControlPlane {
@@ -45,6 +48,8 @@ pub struct ControlPlane {
     pub catalog: Arc<Catalog>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What is run when, what runs now, and what became of it.
+    pub work: Arc<Work>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Cancelled when the server is told to stop: nothing new begins, streams end.
@@ -95,6 +100,9 @@ pub enum OpenError {
     /// The installed plugins can't be opened.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// What an earlier process left can't be taken over.
+    #[error(transparent)]
+    Work(#[from] WorkError),
     /// The network can't be reached as configured.
     #[error("the network can't be reached as configured")]
     Network(#[from] EgressError),
@@ -129,9 +137,39 @@ impl ControlPlane {
             Arc::new(types),
             Arc::clone(&clock),
         );
+        let catalog = Arc::new(catalog);
+        let (metrics, shutdown, tasks) =
+            <(Arc<Metrics>, CancellationToken, TaskTracker)>::default();
+        let executor = Plugins::new(
+            Arc::clone(&registry),
+            Arc::clone(&directory),
+            Arc::clone(&egress),
+            Arc::clone(&metrics),
+            Patience::default(),
+        );
+        let work = Work::start(Workshop {
+            database: database.clone(),
+            queue: data_dir.join("queue.sqlite"),
+            clock: Arc::clone(&clock),
+            assignments: Arc::clone(&catalog) as Arc<dyn Assignments>,
+            executor: Arc::new(executor),
+            policy: config.runs.clone(),
+        });
+        let work = Arc::new(work.await?);
+        metrics.sample_with(work.sampler());
+        tasks.spawn(end_work(
+            Arc::downgrade(&work),
+            shutdown.clone(),
+            config.server.shutdown_grace,
+        ));
+        tasks.spawn(clear_leftovers(
+            Arc::clone(&catalog),
+            Arc::clone(&directory),
+            shutdown.clone(),
+        ));
         Ok(Self {
             access: Arc::new(access),
-            catalog: Arc::new(catalog),
+            catalog,
             vault,
             database,
             directory,
@@ -140,9 +178,10 @@ impl ControlPlane {
             registry,
             egress,
             clock,
-            metrics: Arc::default(),
-            shutdown: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            work,
+            metrics,
+            shutdown,
+            tasks,
             config,
             data_dir,
             _alone: alone,
@@ -153,6 +192,45 @@ impl ControlPlane {
     pub async fn close(&self) {
         self.database.close().await;
     }
+}
+
+/// Part of the grace that work may use up: what is broken off then has yet to be written down.
+const WORK_SHARE: f64 = 0.9;
+
+/// Ends work in order once the server is told to stop.
+async fn end_work(work: Weak<Work>, shutdown: CancellationToken, grace: Duration) {
+    shutdown.cancelled().await;
+    if let Some(work) = work.upgrade() {
+        work.shutdown(grace.mul_f64(WORK_SHARE)).await;
+    }
+}
+
+/// Removes from the directory what deleted connectors brought, as soon as one is deleted and after a restart.
+async fn clear_leftovers(
+    catalog: Arc<Catalog>,
+    directory: Arc<dyn Directory>,
+    shutdown: CancellationToken,
+) {
+    let mut changed = catalog.changed();
+    loop {
+        if let Err(error) = clear_once(&catalog, directory.as_ref()).await {
+            tracing::error!("what a deleted connector brought could not be removed: {error:#}");
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            changed = changed.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+async fn clear_once(catalog: &Catalog, directory: &dyn Directory) -> anyhow::Result<()> {
+    for connector in catalog.leftovers().await? {
+        if let Some(key) = directory.find(&connector.to_string()).await? {
+            directory.forget(key).await?;
+        }
+        catalog.cleared(connector).await?;
+    }
+    Ok(())
 }
 
 impl std::fmt::Debug for ControlPlane {

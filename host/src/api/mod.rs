@@ -18,6 +18,7 @@ mod connector_types;
 mod connectors;
 mod data_models;
 mod directory;
+mod events;
 mod group_links;
 mod known;
 mod oidc;
@@ -25,6 +26,7 @@ mod openapi;
 mod plugins;
 mod profiles;
 mod refusal;
+mod runs;
 mod schedules;
 mod session;
 mod setup;
@@ -57,6 +59,7 @@ fn resources() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
         .merge(audit::routes())
         .merge(directory::routes())
+        .merge(events::routes())
         .merge(oidc::routes())
         .merge(session::routes())
         .merge(setup::routes())
@@ -70,6 +73,7 @@ fn resources() -> OpenApiRouter<Plane> {
         .merge(profiles::routes())
         .merge(schedules::routes())
         .merge(transform_maps::routes())
+        .merge(runs::routes())
 }
 
 /// The API without authentication: whoever calls it has put the principal into the request.

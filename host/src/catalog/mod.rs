@@ -6,6 +6,7 @@
 //!
 //! Secrets are in the [`Vault`] and never come back from it but for a run or a test of the connection.
 
+mod assignments;
 mod book;
 mod connector;
 mod error;

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::{AccessPolicy, OidcPolicy, PolicyError};
 use crate::limits::{self, LimitPolicy};
 use crate::plugin::registry::PluginPolicy;
+use crate::work::RunPolicy;
 
 pub use effective::Value;
 pub use example::example;
@@ -28,8 +29,8 @@ pub use load::{Loaded, Sources};
 pub use mistake::{ConfigError, Given, Mistake};
 pub use section::{Field, Section};
 pub use sections::{
-    LogFormat, LogPolicy, NetworkPolicy, PlainHttp, RunPolicy, ServerPolicy, TelemetryPolicy,
-    TlsPolicy, Transport, VaultPolicy,
+    LogFormat, LogPolicy, NetworkPolicy, PlainHttp, ServerPolicy, TelemetryPolicy, TlsPolicy,
+    Transport, VaultPolicy,
 };
 
 /// What an operator may configure. Everything has a default.
@@ -61,7 +62,7 @@ pub struct Config {
     pub vault: VaultPolicy,
     /// How people and programs get in.
     pub access: AccessPolicy,
-    /// How many runs there are at a time, and how long they are remembered.
+    /// How many runs there are at a time, when they are tried again, and how long they are remembered.
     pub runs: RunPolicy,
     /// What is logged.
     pub log: LogPolicy,

@@ -514,7 +514,7 @@ fn not_begun(job: &Job, error: ConnectError, started: Instant) -> Report {
             WantedMode::Incremental => Mode::Incremental,
             WantedMode::Auto | WantedMode::Full => Mode::Snapshot,
         },
-        reason: "not begun".into(),
+        reason: report::NOT_BEGUN.into(),
         resumed: false,
         note: None,
         fault,

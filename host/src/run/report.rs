@@ -177,7 +177,16 @@ pub const EXIT_PARTIAL: u8 = 3;
 /// Exit code: held by the mass-change guard.
 pub const EXIT_HELD: u8 = 4;
 
+/// [`Report::reason`] of a run that never was one.
+pub(super) const NOT_BEGUN: &str = "not begun";
+
 impl Report {
+    /// Whether the directory has a run that this tells of.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.reason != NOT_BEGUN
+    }
+
     /// The exit code of a command that made this run.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

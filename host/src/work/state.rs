@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -279,13 +280,15 @@ async fn find(
         .bind(connector)
         .fetch_optional(connection)
         .await?;
-    row.map(|row| {
-        Ok(Standing {
-            state: State::of(row.try_get("state")?)?,
-            since: instant(row.try_get("since")?)?,
-        })
+    row.as_ref().map(read).transpose()
+}
+
+/// Reads a row of `standing`.
+pub(super) fn read(row: &SqliteRow) -> Result<Standing, DatabaseError> {
+    Ok(Standing {
+        state: State::of(row.try_get("state")?)?,
+        since: instant(row.try_get("since")?)?,
     })
-    .transpose()
 }
 
 /// The steps of a connector, newest first, before a position where one is given.

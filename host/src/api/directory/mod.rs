@@ -96,12 +96,7 @@ fn nothing<T>() -> Page<T> {
 
 /// The directory's key of a connector; none where it has brought nothing yet.
 async fn key_of(plane: &Plane, connector: Uuid) -> Result<Option<ConnectorKey>, Problem> {
-    let name = connector.to_string();
-    let known = plane.directory.connectors().await?;
-    Ok(known
-        .into_iter()
-        .find(|record| record.name == name)
-        .map(|record| record.key))
+    Ok(plane.directory.find(&connector.to_string()).await?)
 }
 
 /// The connectors that the directory knows, by its keys.

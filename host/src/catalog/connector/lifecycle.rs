@@ -12,7 +12,8 @@ use crate::audit::Target;
 use crate::catalog::input::{Findings, folded};
 use crate::catalog::{Catalog, CatalogError, check_revision, uuid};
 use crate::database::millis;
-use crate::work::state::{self, Event, State};
+use crate::work;
+use crate::work::state::Event;
 
 impl Catalog {
     /// Copies a connector with its settings, secrets and profiles. The copy's profiles are inactive, so nothing
@@ -256,10 +257,10 @@ impl Catalog {
             .write(async |connection| {
                 let connector = find(connection, id).await?;
                 check_revision(revision, connector.revision)?;
-                if connector.state == State::Processing {
+                if work::is_open(connection, id).await? {
                     return Err(CatalogError::conflict(
                         "connector.running",
-                        "A run of this connector goes on, so it can't be deleted.",
+                        "A run of this connector waits or goes on, so it can't be deleted.",
                         "Wait until the run has ended, or cancel it.",
                     ));
                 }
@@ -269,7 +270,7 @@ impl Catalog {
                     .execute(&mut *connection)
                     .await?;
                 self.vault.forget(connection, id, None).await?;
-                state::forget(connection, id).await?;
+                work::forget_connector(connection, id).await?;
                 if data == Data::Remove {
                     sqlx::query("INSERT OR REPLACE INTO leftover (connector, at) VALUES ($1, $2)")
                         .bind(id.to_string())

@@ -1,20 +1,26 @@
 //! The control plane: the modules of a serving host, put together.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::{Access, AccessError};
+use crate::catalog::{Catalog, Installed};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, VaultPolicy, user_folder};
 use crate::database::{Database, DatabaseError};
 use crate::directory::{self, Directory, DirectoryError};
 use crate::egress::{Egress, EgressError};
+use crate::limits::Patience;
 use crate::lock::{Lock, LockError};
 use crate::metrics::Metrics;
 use crate::plugin::registry::{Registry, RegistryError};
 use crate::plugin::{Engine, PluginError, make_private};
+use crate::vault::{Key, KeyError, KeyPlace, Vault, VaultError};
+use crate::work::{Assignments, Plugins, Work, WorkError, Workshop};
 
 /// Everything that a serving host works with.
 pub struct ControlPlane {
@@ -31,11 +37,19 @@ pub struct ControlPlane {
     /// Compiles and runs plugins.
     pub engine: Engine,
     /// Installed plugins.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     /// The way out.
     pub egress: Arc<Egress>,
+    /// Who may do what.
+    pub access: Arc<Access>,
+    /// Secrets, encrypted at rest.
+    pub vault: Arc<Vault>,
+    /// What administrators configured.
+    pub catalog: Arc<Catalog>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What is run when, what runs now, and what became of it.
+    pub work: Arc<Work>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Cancelled when the server is told to stop: nothing new begins, streams end.
@@ -72,9 +86,23 @@ pub enum OpenError {
     /// Plugins can't be run.
     #[error(transparent)]
     Engine(#[from] PluginError),
+    /// There is no key for the vault.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The vault's key is not the one that its secrets were sealed with.
+    #[error(
+        "the vault's key is not the one that the data folder's secrets were sealed with; give the right key"
+    )]
+    Vault(#[source] VaultError),
+    /// Nobody could be let in as configured.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The installed plugins can't be opened.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// What an earlier process left can't be taken over.
+    #[error(transparent)]
+    Work(#[from] WorkError),
     /// The network can't be reached as configured.
     #[error("the network can't be reached as configured")]
     Network(#[from] EgressError),
@@ -96,9 +124,53 @@ impl ControlPlane {
         let plugins = plugins_folder(&data_dir);
         let code = Registry::code_folder(&plugins);
         let engine = Engine::new(config.limits.clone(), Some(&code))?;
-        let registry = Registry::open(&engine, &plugins, config.plugins.clone())?;
+        let registry = Arc::new(Registry::open(&engine, &plugins, config.plugins.clone())?);
         let egress = Egress::new(config.network.options())?;
+        let vault = Vault::new(open_key(&config.vault, &database).await?);
+        vault.verify(&database).await.map_err(OpenError::Vault)?;
+        let access = Access::new(database.clone(), Arc::clone(&clock), config.access.clone())?;
+        let vault = Arc::new(vault);
+        let types = Installed::new(Arc::clone(&registry), Arc::clone(&egress));
+        let catalog = Catalog::new(
+            database.clone(),
+            Arc::clone(&vault),
+            Arc::new(types),
+            Arc::clone(&clock),
+        );
+        let catalog = Arc::new(catalog);
+        let (metrics, shutdown, tasks) =
+            <(Arc<Metrics>, CancellationToken, TaskTracker)>::default();
+        let executor = Plugins::new(
+            Arc::clone(&registry),
+            Arc::clone(&directory),
+            Arc::clone(&egress),
+            Arc::clone(&metrics),
+            Patience::default(),
+        );
+        let work = Work::start(Workshop {
+            database: database.clone(),
+            queue: data_dir.join("queue.sqlite"),
+            clock: Arc::clone(&clock),
+            assignments: Arc::clone(&catalog) as Arc<dyn Assignments>,
+            executor: Arc::new(executor),
+            policy: config.runs.clone(),
+        });
+        let work = Arc::new(work.await?);
+        metrics.sample_with(work.sampler());
+        tasks.spawn(end_work(
+            Arc::downgrade(&work),
+            shutdown.clone(),
+            config.server.shutdown_grace,
+        ));
+        tasks.spawn(clear_leftovers(
+            Arc::clone(&catalog),
+            Arc::clone(&directory),
+            shutdown.clone(),
+        ));
         Ok(Self {
+            access: Arc::new(access),
+            catalog,
+            vault,
             database,
             directory,
             directory_database,
@@ -106,9 +178,10 @@ impl ControlPlane {
             registry,
             egress,
             clock,
-            metrics: Arc::default(),
-            shutdown: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            work,
+            metrics,
+            shutdown,
+            tasks,
             config,
             data_dir,
             _alone: alone,
@@ -121,12 +194,86 @@ impl ControlPlane {
     }
 }
 
+/// Part of the grace that work may use up: what is broken off then has yet to be written down.
+const WORK_SHARE: f64 = 0.9;
+
+/// Ends work in order once the server is told to stop.
+async fn end_work(work: Weak<Work>, shutdown: CancellationToken, grace: Duration) {
+    shutdown.cancelled().await;
+    if let Some(work) = work.upgrade() {
+        work.shutdown(grace.mul_f64(WORK_SHARE)).await;
+    }
+}
+
+/// Removes from the directory what deleted connectors brought, as soon as one is deleted and after a restart.
+async fn clear_leftovers(
+    catalog: Arc<Catalog>,
+    directory: Arc<dyn Directory>,
+    shutdown: CancellationToken,
+) {
+    let mut changed = catalog.changed();
+    loop {
+        if let Err(error) = clear_once(&catalog, directory.as_ref()).await {
+            tracing::error!("what a deleted connector brought could not be removed: {error:#}");
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            changed = changed.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+async fn clear_once(catalog: &Catalog, directory: &dyn Directory) -> anyhow::Result<()> {
+    for connector in catalog.leftovers().await? {
+        if let Some(key) = directory.find(&connector.to_string()).await? {
+            directory.forget(key).await?;
+        }
+        catalog.cleared(connector).await?;
+    }
+    Ok(())
+}
+
 impl std::fmt::Debug for ControlPlane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ControlPlane")
             .field("data_dir", &self.data_dir)
             .finish_non_exhaustive()
     }
+}
+
+/// Where the vault's key is.
+#[must_use]
+pub fn key_place(policy: &VaultPolicy) -> Option<KeyPlace> {
+    if let Some(file) = &policy.key_file {
+        return Some(KeyPlace::File(file.clone()));
+    }
+    if let Some(variable) = &policy.key_env {
+        return Some(KeyPlace::Environment(variable.clone()));
+    }
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    if credentials.is_some_and(|folder| Path::new(&folder).join(&policy.credential).exists()) {
+        return Some(KeyPlace::Credential(policy.credential.clone()));
+    }
+    // Not below the data folder: whoever copies that must not have the key.
+    let folder = user_folder("XDG_CONFIG_HOME", ".config")?;
+    Some(KeyPlace::File(folder.join("vault.key")))
+}
+
+/// The vault's key. Where it belongs into a file that isn't there, and no secret was ever sealed, it is made.
+async fn open_key(policy: &VaultPolicy, database: &Database) -> Result<Key, OpenError> {
+    let place = key_place(policy).ok_or(OpenError::NoFolder)?;
+    if let KeyPlace::File(file) = &place
+        && !file.exists()
+        && Vault::is_empty(database).await.map_err(OpenError::Vault)?
+    {
+        let key = Key::generate();
+        key.write(file)?;
+        tracing::warn!(
+            "made a key for the vault in {}; keep a copy of it apart from backups of the data folder",
+            file.display()
+        );
+    }
+    Ok(Key::read(&place)?)
 }
 
 /// The control database in a data folder.
@@ -158,8 +305,11 @@ pub(crate) fn open_folder(folder: &Path) -> Result<PathBuf, OpenError> {
 pub(crate) mod testing {
     use std::sync::Arc;
 
+    use jiff::Timestamp;
+
     use super::ControlPlane;
-    use crate::clock::{Clock, SystemClock};
+    use crate::access::AccessPolicy;
+    use crate::clock::{Clock, ManualClock, SystemClock};
     use crate::config::Config;
     use crate::limits::Overrides;
 
@@ -168,6 +318,7 @@ pub(crate) mod testing {
         let mut config = Config::default();
         config.server.data_dir = Some(folder.join("data"));
         config.server.listen = ([127, 0, 0, 1], 0).into();
+        config.vault.key_file = Some(folder.join("vault.key"));
         config.limits.all = Overrides {
             in_flight: Some(2),
             ..Overrides::default()
@@ -190,6 +341,39 @@ pub(crate) mod testing {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let plane = ControlPlane::open(config, clock).await.unwrap();
         (Arc::new(plane), folder)
+    }
+
+    /// A control plane, the clock that a test turns, and its folder.
+    pub(crate) struct Stage {
+        pub(crate) plane: Arc<ControlPlane>,
+        pub(crate) clock: ManualClock,
+        pub(crate) folder: tempfile::TempDir,
+    }
+
+    /// When the clock of a new stage stands.
+    pub(crate) fn start() -> Timestamp {
+        "2026-03-01T08:00:00Z".parse().unwrap()
+    }
+
+    /// A stage without users, connectors or plugins, under default policies.
+    pub(crate) async fn stage() -> Stage {
+        stage_under(AccessPolicy::default()).await
+    }
+
+    /// The same under this access policy.
+    pub(crate) async fn stage_under(access: AccessPolicy) -> Stage {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(folder.path());
+        config.access = access;
+        let clock = ManualClock::new(start());
+        let plane = ControlPlane::open(config, Arc::new(clock.clone()))
+            .await
+            .unwrap();
+        Stage {
+            plane: Arc::new(plane),
+            clock,
+            folder,
+        }
     }
 }
 

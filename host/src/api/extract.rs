@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use serde::de::DeserializeOwned;
 
 use super::problem::{FieldError, Problem};
-use crate::access::{Principal, Role};
+use crate::access::{Caller, Principal, Role};
 
 /// Extractors for somebody who has at least a role: they end the request where nobody is signed in (401) or the
 /// role doesn't suffice (403). The router's authentication put the principal there.
@@ -34,6 +34,19 @@ roles! {
     Operator;
     /// Somebody who may change everything.
     Admin;
+}
+
+/// The user behind a request, with how it proved that: somebody who may at least look.
+#[derive(Debug)]
+pub struct Signed(pub Caller);
+
+impl<S: Sync> FromRequestParts<S> for Signed {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let caller = parts.extensions.get::<Caller>();
+        caller.cloned().map(Self).ok_or_else(Problem::unauthorized)
+    }
 }
 
 fn principal(parts: &Parts, needed: Role) -> Result<Principal, Problem> {

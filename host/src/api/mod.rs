@@ -14,8 +14,29 @@ pub mod problem;
 pub mod revision;
 
 mod audit;
+mod connector_types;
+mod connectors;
+mod data_models;
+mod directory;
+mod events;
+mod group_links;
+mod known;
+mod oidc;
 mod openapi;
 mod plugins;
+mod profiles;
+mod refusal;
+mod runs;
+mod schedules;
+mod session;
+mod setup;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod transform_maps;
+mod users;
 
 use std::sync::Arc;
 
@@ -26,7 +47,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::control_plane::ControlPlane;
 
+pub(crate) use openapi::SESSION_COOKIE;
 pub use openapi::document;
+pub(crate) use session::session_cookie;
 
 /// What handlers work on.
 pub type Plane = Arc<ControlPlane>;
@@ -35,7 +58,22 @@ pub type Plane = Arc<ControlPlane>;
 fn resources() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
         .merge(audit::routes())
+        .merge(directory::routes())
+        .merge(events::routes())
+        .merge(oidc::routes())
+        .merge(session::routes())
+        .merge(setup::routes())
+        .merge(tokens::routes())
+        .merge(users::routes())
         .merge(plugins::routes())
+        .merge(connector_types::routes())
+        .merge(connectors::routes())
+        .merge(data_models::routes())
+        .merge(group_links::routes())
+        .merge(profiles::routes())
+        .merge(schedules::routes())
+        .merge(transform_maps::routes())
+        .merge(runs::routes())
 }
 
 /// The API without authentication: whoever calls it has put the principal into the request.

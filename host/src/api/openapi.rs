@@ -1,7 +1,9 @@
 //! The OpenAPI document, made from the handlers.
 
 use axum::Router;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
@@ -80,10 +82,25 @@ fn complete(document: &mut OpenApi) {
             &mut item.delete,
         ];
         for operation in operations.into_iter().flatten() {
+            if let Some(security) = &mut operation.security {
+                offer_sessions(security);
+            }
             let responses = &mut operation.responses.responses;
             responses
                 .entry("default".into())
                 .or_insert_with(|| problem.clone().into());
         }
     }
+}
+
+/// Whoever may come with a token may come with a session too.
+fn offer_sessions(security: &mut Vec<SecurityRequirement>) {
+    let roles = security.iter().find_map(|requirement| {
+        // Its fields are private.
+        let schemes = serde_json::to_value(requirement).ok()?;
+        let roles = schemes.get("token")?.as_array()?.clone();
+        serde_json::from_value::<Vec<String>>(roles.into()).ok()
+    });
+    let offered = roles.map(|roles| SecurityRequirement::new("session", roles));
+    security.extend(offered);
 }

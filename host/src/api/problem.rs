@@ -1,5 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,13 @@ pub struct Problem {
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+    /// Seconds after which another try makes sense; `Retry-After` says it too.
+    #[serde(
+        rename = "retryAfter",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub retry_after: Option<u64>,
     /// Every wrong field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -61,6 +70,7 @@ impl Problem {
             code: code.into(),
             detail: detail.into(),
             remedy: None,
+            retry_after: None,
             errors: Vec::new(),
         }
     }
@@ -69,6 +79,14 @@ impl Problem {
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// The same with when another try makes sense, in whole seconds from now.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        let rounded_up = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.retry_after = Some(rounded_up);
         self
     }
 
@@ -145,6 +163,9 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, kind);
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
@@ -167,7 +188,15 @@ impl From<sqlx::Error> for Problem {
 
 impl From<DirectoryError> for Problem {
     fn from(error: DirectoryError) -> Self {
-        Self::internal(&error)
+        match error {
+            DirectoryError::Position => Self::new(
+                StatusCode::BAD_REQUEST,
+                "request.cursor",
+                "`cursor` is not one that this list gave.",
+            )
+            .remedy("Begin again without a cursor."),
+            error => Self::internal(&error),
+        }
     }
 }
 

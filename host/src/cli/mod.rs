@@ -7,18 +7,20 @@ mod inspect;
 mod install;
 mod options;
 mod progress;
+mod recovery;
+mod remote;
 mod report;
 mod server;
 mod sync;
 mod table;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use connector_host::config::{ConfigError, LogPolicy, Sources};
 use connector_host::contract::Problem;
-use connector_host::run::{EXIT_CONFIGURATION, EXIT_FAILED};
+use connector_host::run::{EXIT_CONFIGURATION, EXIT_FAILED, EXIT_PROCESSED};
 use connector_host::server::ServeError;
 use connector_host::telemetry::{self, Telemetry, TelemetryError};
 
@@ -62,6 +64,13 @@ enum Command {
     /// The server's configuration.
     #[command(subcommand)]
     Config(server::ConfigCommand),
+    /// The key that a server's secrets are encrypted with.
+    #[command(subcommand)]
+    Vault(recovery::VaultCommand),
+    /// Give a user of a server a new password, read from the terminal or standard input.
+    ResetPassword(recovery::ResetPassword),
+    #[command(flatten)]
+    Remote(remote::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,6 +121,8 @@ async fn carry_out(command: Command) -> anyhow::Result<u8> {
         // Its logs and traces are configured with everything else of it.
         Command::Serve(command) => command.run(None).await,
         Command::Config(command) => command.run(),
+        Command::Vault(command) => command.run().await,
+        Command::ResetPassword(command) => command.run().await,
         Command::Backup(command) => command.run().await,
         Command::Restore(command) => command.run().await,
         Command::Sync(command) => command.run().await,
@@ -126,6 +137,7 @@ async fn carry_out(command: Command) -> anyhow::Result<u8> {
             PluginCommand::Rollback(command) => command.run().await,
             PluginCommand::Remove(command) => command.run().await,
         },
+        Command::Remote(command) => command.run().await,
     }
 }
 
@@ -143,13 +155,27 @@ fn list(problems: &[Problem]) -> String {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    // Where standard error is gone there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let code = exit_code(error);
+    if code != EXIT_PROCESSED {
+        // Where standard error is gone there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    }
+    ExitCode::from(code)
+}
+
+/// The exit code of a command that ended with an error.
+fn exit_code(error: &anyhow::Error) -> u8 {
     let plain_http = matches!(error.downcast_ref(), Some(ServeError::PlainHttp(_)));
     if error.is::<Mistakes>() || error.is::<ConfigError>() || plain_http {
-        ExitCode::from(EXIT_CONFIGURATION)
-    } else {
-        ExitCode::from(EXIT_FAILED)
+        return EXIT_CONFIGURATION;
+    }
+    if let Some(failure) = error.downcast_ref::<remote::Failure>() {
+        return failure.exit_code();
+    }
+    match error.downcast_ref::<std::io::Error>() {
+        // A reader that has seen enough, such as `head`, is no failure.
+        Some(error) if error.kind() == ErrorKind::BrokenPipe => EXIT_PROCESSED,
+        _ => EXIT_FAILED,
     }
 }
 
@@ -172,4 +198,16 @@ fn telemetry(filter: &str) -> Result<Telemetry, TelemetryError> {
         ..config.log
     };
     telemetry::start(&log, &config.telemetry, &config.network.ca_files)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_go_together() {
+        Arguments::command().debug_assert();
+    }
 }

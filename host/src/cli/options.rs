@@ -146,7 +146,11 @@ impl PluginSource {
             return Ok(());
         };
         // Neither good nor the plugin's fault: it says nothing about the version.
-        if report.state == RunState::Failed && !report.plugin_at_fault {
+        let silent = match report.state {
+            RunState::Failed => !report.plugin_at_fault,
+            state => matches!(state, RunState::Cancelled | RunState::Interrupted),
+        };
+        if silent {
             return Ok(());
         }
         if let Some(back) = registry.ran(plugin, report.plugin_at_fault).await? {

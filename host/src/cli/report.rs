@@ -19,7 +19,11 @@ pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
         RunState::Processed => "Processed",
         RunState::Partial => "Processed in part",
         RunState::Held => "Held",
+        RunState::Rejected => "Rejected",
+        RunState::Superseded => "Superseded",
         RunState::Failed => "Failed",
+        RunState::Cancelled => "Cancelled",
+        RunState::Interrupted => "Interrupted",
     };
     let mode = match report.mode {
         Mode::Snapshot => "snapshot",

@@ -109,7 +109,11 @@ async fn serve(config: config::Config) -> anyhow::Result<u8> {
     let server = Server::bind(Arc::clone(&plane)).await?;
     let kill = CancellationToken::new();
     stop_on_signals(plane.shutdown.clone(), kill.clone(), server.certificate())?;
-    greet(&mut io::stdout().lock(), &server, server.setup_code().await)?;
+    greet(
+        &mut io::stdout().lock(),
+        &server,
+        server.setup_code().await?,
+    )?;
     tell_systemd(sd_notify::NotifyState::Ready);
     drop(plane);
     let ended = server.run(kill).await?;

@@ -8,12 +8,12 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use connector_host::contract::GroupLink;
-use connector_host::directory::{self, Directory};
+use connector_host::directory::{self, Directory, RunState};
 use connector_host::egress::Egress;
 use connector_host::limits::{Guard, Patience};
 use connector_host::lock::Lock;
 use connector_host::plugin::Plugin;
-use connector_host::run::{self, EXIT_FAILED, Job, Progress, Report, WantedMode};
+use connector_host::run::{self, EXIT_FAILED, Interrupt, Job, Progress, Report, WantedMode};
 
 use super::options::{
     DirectoryOptions, NetworkArguments, PluginOptions, PluginSource, SettingsOptions,
@@ -120,10 +120,7 @@ impl Sync {
                 ModeArgument::Incremental => WantedMode::Incremental,
             },
             allow_mass_change: self.allow_mass_change,
-            guard: Guard {
-                share: f64::from(self.guard_percent) / 100.0,
-                ..Guard::default()
-            },
+            guard: Guard::of_share(f64::from(self.guard_percent) / 100.0),
             patience: Patience::default(),
         })
     }
@@ -137,13 +134,12 @@ impl Sync {
     ) -> anyhow::Result<Option<Report>> {
         let watched = Arc::new(Progress::default());
         let bars = progress::show(Arc::clone(&watched));
-        let outcome = tokio::select! {
-            outcome = run::run(job, directory, egress, &watched) => Some(outcome),
-            _ = tokio::signal::ctrl_c() => None,
-        };
+        let outcome = stoppable(&watched, run::run(job, directory, egress, &watched)).await;
         bars.clear().await;
+        let report = outcome.transpose()?;
+        let report = report.filter(|report| report.state != RunState::Interrupted);
         let mut out = std::io::stdout().lock();
-        let Some(outcome) = outcome else {
+        let Some(report) = report else {
             // Whatever was read is stored with its checkpoint.
             writeln!(
                 std::io::stderr(),
@@ -151,7 +147,6 @@ impl Sync {
             )?;
             return Ok(None);
         };
-        let report = outcome?;
         match self.report {
             ReportFormat::Text => report::write(&mut out, &report)?,
             ReportFormat::Json => {
@@ -170,6 +165,19 @@ impl Sync {
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("the links file {}", file.display()))?;
         serde_json::from_str(&text).with_context(|| format!("the links file {}", file.display()))
+    }
+}
+
+/// A run that Ctrl-C stops, at the second time without asking it; then there is no outcome.
+async fn stoppable<T>(progress: &Progress, run: impl Future<Output = T>) -> Option<T> {
+    let mut run = std::pin::pin!(run);
+    tokio::select! {
+        outcome = &mut run => return Some(outcome),
+        _ = tokio::signal::ctrl_c() => progress.interrupt(Interrupt::Stop),
+    }
+    tokio::select! {
+        outcome = run => Some(outcome),
+        _ = tokio::signal::ctrl_c() => None,
     }
 }
 

@@ -18,8 +18,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::{AccessPolicy, OidcPolicy, PolicyError};
 use crate::limits::{self, LimitPolicy};
 use crate::plugin::registry::PluginPolicy;
+use crate::work::RunPolicy;
 
 pub use effective::Value;
 pub use example::example;
@@ -27,8 +29,8 @@ pub use load::{Loaded, Sources};
 pub use mistake::{ConfigError, Given, Mistake};
 pub use section::{Field, Section};
 pub use sections::{
-    LogFormat, LogPolicy, NetworkPolicy, PlainHttp, RunPolicy, ServerPolicy, TelemetryPolicy,
-    TlsPolicy, Transport, VaultPolicy,
+    LogFormat, LogPolicy, NetworkPolicy, PlainHttp, ServerPolicy, TelemetryPolicy, TlsPolicy,
+    Transport, VaultPolicy,
 };
 
 /// What an operator may configure. Everything has a default.
@@ -58,7 +60,9 @@ pub struct Config {
     pub network: NetworkPolicy,
     /// The key that secrets are encrypted with.
     pub vault: VaultPolicy,
-    /// How many runs there are at a time, and how long they are remembered.
+    /// How people and programs get in.
+    pub access: AccessPolicy,
+    /// How many runs there are at a time, when they are tried again, and how long they are remembered.
     pub runs: RunPolicy,
     /// What is logged.
     pub log: LogPolicy,
@@ -76,6 +80,8 @@ const SECTIONS: &[Section] = &[
     TlsPolicy::SECTION,
     NetworkPolicy::SECTION,
     VaultPolicy::SECTION,
+    AccessPolicy::SECTION,
+    OidcPolicy::SECTION,
     RunPolicy::SECTION,
     LogPolicy::SECTION,
     TelemetryPolicy::SECTION,
@@ -133,9 +139,18 @@ impl Config {
     }
 
     /// What is wrong although each value by itself is possible: path, what is wrong, what to do.
-    fn contradictions(&self) -> Vec<(&'static str, String, &'static str)> {
+    fn contradictions(&self) -> Vec<(String, String, &'static str)> {
         let mut found = Vec::new();
-        let mut wrong = |path, message: &str, remedy| found.push((path, message.into(), remedy));
+        if let Err(PolicyError(fields)) = self.access.check() {
+            found.extend(
+                fields
+                    .into_iter()
+                    .map(|field| (field.path, field.message, "")),
+            );
+        }
+        let mut wrong = |path: &str, message: &str, remedy| {
+            found.push((path.to_owned(), message.to_owned(), remedy));
+        };
         let tls = &self.server.tls;
         if tls.certificate.is_some() != tls.key.is_some() {
             let missing = match tls.key {

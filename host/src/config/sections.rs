@@ -88,18 +88,6 @@ section! {
 }
 
 section! {
-    /// How many runs there are at a time, and how long they are remembered.
-    pub struct RunPolicy at "runs" {
-        /// Runs that are carried out at the same time; others wait.
-        pub concurrent: usize = 4;
-        /// Days for which a run that has ended is kept with its report and log.
-        pub keep_days: u32 = 90;
-        /// Runs of each connector that are kept however old they are.
-        pub keep_last: u32 = 100;
-    }
-}
-
-section! {
     /// What is logged, on standard error.
     pub struct LogPolicy at "log" {
         /// `text` for people, `json` for programs: an object a line.

@@ -1,6 +1,7 @@
 //! What a plugin may say about the directory, in the host's own types.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A change to the directory. Applying one twice does no harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +73,9 @@ pub struct Member {
 }
 
 /// What kind of object a member is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum MemberKind {
     /// A user.

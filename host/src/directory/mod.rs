@@ -4,16 +4,29 @@
 //! Additions and updates are stored page by page. Removals, explicit ones and those that a
 //! completeness proof implies, are only *staged* while a run goes on; [`Directory::assess`]
 //! tells what they come to and [`Directory::finish`] carries them out or leaves them. So a run
-//! that is held, or that dies, has removed nothing.
+//! that is held, or that dies, has removed nothing. What a held one would remove waits for
+//! [`Directory::decide`].
 
 mod change;
+mod position;
+mod reader;
 mod sqlite;
+
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use change::{Change, Member, MemberKind, Object, Removal, Stream};
+pub use position::Position;
+pub use reader::{
+    ChangeFilter, ConnectorRecord, Decided, DirectoryReader, Entry, GroupRecord, KeptBack, Kind,
+    Match, MemberRecord, MembershipChange, MembershipPath, Moment, ObjectRecord, ObjectState, Page,
+    PageRequest, Removable, RemovalReason, RemovalRecord, RunFilter, RunRecord, Search, StoreSize,
+    Total, Turn, Verdict, Why,
+};
 pub use sqlite::Sqlite;
 
 /// Opens the store that a `--database` value names: a path of a SQLite file, which is created where it
@@ -48,21 +61,61 @@ pub enum DirectoryError {
     /// The run isn't going on, so nothing can be added to it.
     #[error("run {} has ended", .0.0)]
     Ended(RunKey),
+    /// There is no such run.
+    #[error("there is no run {}", .0.0)]
+    NoRun(RunKey),
+    /// A decision was made over a run that doesn't wait for one, or not any more.
+    #[error("run {} does not wait for a decision: {}", .0.key.0, became(.0))]
+    NotHeld(Box<RunRecord>),
+    /// There is no such connector, or it was forgotten.
+    #[error("there is no connector {}", .0.0)]
+    NoConnector(ConnectorKey),
+    /// No copy was made.
+    #[error("the directory store can't be copied to {}: {reason}", to.display())]
+    Backup {
+        /// Where to.
+        to: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A page was asked for after a position that this listing didn't give.
+    #[error("the listing has no such position; begin with its first page")]
+    Position,
     /// The store holds something that this version didn't write.
     #[error("the directory store holds something unexpected: {0}")]
     Corrupt(String),
 }
 
+/// What became of a run, for people.
+fn became(run: &RunRecord) -> String {
+    match (&run.decision, run.state) {
+        (Some(Decided { verdict, actor, .. }), _) => {
+            let done = match verdict {
+                Verdict::Allow => "allowed",
+                Verdict::Reject => "rejected",
+            };
+            format!("{actor} has {done} it")
+        }
+        (None, RunState::Processing) => "it still goes on".into(),
+        (None, RunState::Superseded) => "a newer run has taken its place".into(),
+        (None, _) => "it was never held".into(),
+    }
+}
+
 /// Identifies a connector in the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 pub struct ConnectorKey(pub i64);
 
 /// Identifies a run in the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 pub struct RunKey(pub i64);
 
 /// The kind of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Everything, with proof of completeness.
@@ -72,7 +125,7 @@ pub enum Mode {
 }
 
 /// How a run ended, or that it hasn't.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
     /// It goes on, or its process died: then it can be resumed.
@@ -81,10 +134,18 @@ pub enum RunState {
     Processed,
     /// It ended, but something could not be read.
     Partial,
-    /// The mass-change guard keeps its removals back.
+    /// The mass-change guard keeps its removals back, until someone decides or the connector's next run begins.
     Held,
+    /// It was held, and an administrator refused its removals.
+    Rejected,
+    /// It was held, and the connector's next run began before anyone had decided.
+    Superseded,
     /// It ended with a fault.
     Failed,
+    /// Someone ended it before it was done: the next run begins anew.
+    Cancelled,
+    /// Its process was asked to stop. Only in reports: in the store the run goes on, and can be resumed.
+    Interrupted,
 }
 
 /// What a run starts with.
@@ -156,7 +217,7 @@ pub struct OpenPartition {
 }
 
 /// A piece of a cursor, by key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CursorPart {
     /// Names the piece.
     pub key: String,
@@ -201,7 +262,7 @@ pub struct Committed {
 }
 
 /// Counts of one stream in a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StreamTally {
     /// Records given by the plugin, repeats included.
     pub seen: u64,
@@ -217,7 +278,7 @@ pub struct StreamTally {
 }
 
 /// Counts of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tally {
     /// Users.
     pub users: StreamTally,
@@ -232,7 +293,7 @@ pub struct Tally {
 }
 
 /// A group whose members could not be read in a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UnavailableGroup {
     /// Its identifier.
     pub id: String,
@@ -243,7 +304,7 @@ pub struct UnavailableGroup {
 }
 
 /// How much a run would remove, beside how much there is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Removals {
     /// Users, hidden ones not counted twice.
     pub users: Removed,
@@ -261,7 +322,7 @@ impl Removals {
 }
 
 /// What [`Directory::assess`] finds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Assessment {
     /// What finishing the run with its removals would take away.
     pub removals: Removals,
@@ -270,7 +331,7 @@ pub struct Assessment {
 }
 
 /// A count of removals beside the count of what there is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Removed {
     /// How many would go.
     pub removed: u64,
@@ -279,7 +340,7 @@ pub struct Removed {
 }
 
 /// Some of what would be removed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RemovalSample {
     /// Users.
     pub users: Vec<Named>,
@@ -290,7 +351,7 @@ pub struct RemovalSample {
 }
 
 /// An object with its label.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Named {
     /// Its identifier.
     pub id: String,
@@ -299,7 +360,7 @@ pub struct Named {
 }
 
 /// A direct or effective membership.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 pub struct MembershipRecord {
     /// Identifier of the group.
     pub group: String,
@@ -316,10 +377,22 @@ pub struct Finish {
     pub state: RunState,
     /// Whether the staged removals are carried out.
     pub remove: bool,
-    /// Whether the run's cursor becomes the connector's.
+    /// Whether the run's cursor becomes the connector's; in a held run, once its removals are allowed.
     pub promote_cursor: bool,
     /// JSON to keep with the run: its fault, its use of resources.
     pub report: serde_json::Value,
+}
+
+/// A decision over a held run.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// What is decided.
+    pub verdict: Verdict,
+    /// Who decides, to be kept with the run.
+    pub actor: String,
+    /// Why, to be kept with the run.
+    pub reason: String,
 }
 
 /// What [`Directory::export`] gives.
@@ -346,7 +419,7 @@ pub enum Export {
 ///
 /// Methods are atomic: each is one transaction. Many may be called at the same time.
 #[async_trait]
-pub trait Directory: Send + Sync + 'static {
+pub trait Directory: DirectoryReader {
     /// The connector of this name, made where there is none.
     async fn connector(&self, name: &str) -> Result<ConnectorKey, DirectoryError>;
 
@@ -356,7 +429,10 @@ pub trait Directory: Send + Sync + 'static {
     /// The connector's run that neither ended nor was given up, if there is one.
     async fn unfinished(&self, connector: ConnectorKey) -> Result<Option<Run>, DirectoryError>;
 
-    /// Begins a run. An unfinished one of the same connector is given up: it ends as failed.
+    /// Begins a run. An unfinished one of the same connector is given up: it ends as failed. A held one is
+    /// superseded: what it kept back is dropped, and can't be decided over any more.
+    ///
+    /// Fails with [`DirectoryError::NoConnector`] where the connector was forgotten.
     async fn begin(&self, run: NewRun) -> Result<Run, DirectoryError>;
 
     /// Stores a run's plan: its first partitions, and whether it drops unreferenced users.
@@ -387,8 +463,32 @@ pub trait Directory: Send + Sync + 'static {
     /// Turns the proofs of completeness into staged removals and counts all staged removals.
     async fn assess(&self, run: RunKey) -> Result<Assessment, DirectoryError>;
 
-    /// Ends the run.
+    /// Ends the run. What a held one would remove, its cursor and its proofs wait for a
+    /// [decision](Self::decide) or for the connector's next run, whichever comes first.
     async fn finish(&self, run: RunKey, finish: Finish) -> Result<Tally, DirectoryError>;
+
+    /// Decides over a held run. If it is allowed, exactly what [`DirectoryReader::removals`] lists is removed,
+    /// the cursor goes on if no part of the work was given up, and the run is processed or partial. If it is
+    /// rejected, all that is dropped: the next run begins where this one did, finds the removals again, and is
+    /// held again.
+    ///
+    /// Fails with [`DirectoryError::NotHeld`] where the run doesn't wait for a decision.
+    async fn decide(&self, run: RunKey, decision: Decision) -> Result<RunRecord, DirectoryError>;
+
+    /// Removes everything that is kept of a connector, its runs and history too. From the beginning of the call
+    /// on it is not to be found, and its name is free for another. The rest takes a while, in which others
+    /// write as usual; where the process dies meanwhile, whoever opens the store next goes on with it. The
+    /// file gets no smaller, but has room for others.
+    async fn forget(&self, connector: ConnectorKey) -> Result<(), DirectoryError>;
+
+    /// Copies the store, as it is at one moment, to a file that there isn't yet, and has the copy checked. Others
+    /// write meanwhile as usual.
+    async fn backup(&self, to: &Path) -> Result<(), DirectoryError>;
+
+    /// Drops the reports and the lists of unavailable groups of runs that ended before a time in Unix
+    /// milliseconds, but for the last `keep_last` runs of each connector and held ones. The runs themselves stay,
+    /// for history names them. Returns of how many runs something was dropped.
+    async fn prune(&self, before: i64, keep_last: u32) -> Result<u64, DirectoryError>;
 
     /// Streams JSON texts, one a record, ordered by the store's own keys. Nothing is held in memory
     /// but a page.

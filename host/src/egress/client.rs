@@ -32,7 +32,10 @@ const MOST_CLIENTS: usize = 8;
 
 /// Trust: the machine's certificate authorities, or the built-in ones where it has none (a bare
 /// container), and in both cases those in `files`.
-pub(crate) fn tls(files: &[PathBuf]) -> Result<ClientConfig, EgressError> {
+///
+/// # Errors
+/// Where a file can't be read or holds no certificate.
+pub fn tls(files: &[PathBuf]) -> Result<ClientConfig, EgressError> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     let (known, odd) = roots.add_parsable_certificates(native.certs);
@@ -202,6 +205,31 @@ impl Recipe {
             .build()
             .map_err(|error| EgressError::Client(error.to_string()))
     }
+}
+
+/// A client for servers that the operator names, such as an identity provider: any address, no redirects.
+/// `proxy` is as in [`NetworkOptions::proxy`].
+pub(crate) fn for_operator(files: &[PathBuf], proxy: Option<&str>) -> Result<Client, EgressError> {
+    let options = NetworkOptions {
+        ca_files: files.to_vec(),
+        proxy: proxy.map(str::to_owned),
+        response_timeout: Duration::from_secs(30),
+        ..NetworkOptions::default()
+    };
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls(&options.ca_files)?)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .user_agent(&options.user_agent)
+        .connect_timeout(options.connect_timeout)
+        .timeout(options.response_timeout)
+        .no_proxy();
+    for proxy in Proxies::new(options.proxy.as_deref(), environment)?.list {
+        builder = builder.proxy(proxy);
+    }
+    builder
+        .build()
+        .map_err(|error| EgressError::Client(error.to_string()))
 }
 
 /// The clients of one gateway for one reach, used in turn.

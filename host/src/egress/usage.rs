@@ -6,6 +6,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use http::{Method, StatusCode};
@@ -51,6 +52,15 @@ pub struct Usage {
     pub seconds_waited: f64,
     /// The most requests that were in flight at once.
     pub in_flight_peak: usize,
+}
+
+impl Usage {
+    /// [`Usage::seconds_waited`] in whole milliseconds.
+    #[must_use]
+    pub fn milliseconds_waited(&self) -> u64 {
+        let waited = Duration::try_from_secs_f64(self.seconds_waited).unwrap_or_default();
+        u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// The numbers behind it.

@@ -317,7 +317,11 @@ fn state_word(state: RunState) -> &'static str {
         RunState::Processed => "processed",
         RunState::Partial => "partial",
         RunState::Held => "held",
+        RunState::Rejected => "rejected",
+        RunState::Superseded => "superseded",
         RunState::Failed => "failed",
+        RunState::Cancelled => "cancelled",
+        RunState::Interrupted => "interrupted",
     }
 }
 

@@ -19,7 +19,8 @@ use tracing::Instrument;
 
 use crate::contract::{Fault, FaultKind, GroupLink, Opening, Problem, TransformMap};
 use crate::directory::{
-    Cursor, Directory, DirectoryError, Finish, Mode, OpenPartition, Removals, Run, RunState, Tally,
+    Cursor, Directory, DirectoryError, Finish, Mode, OpenPartition, PageRequest, Removals, Run,
+    RunState, Tally,
 };
 use crate::egress::{Egress, EgressError, Limits as EgressLimits, Usage};
 use crate::limits::{Guard, Limits, Patience};
@@ -27,7 +28,7 @@ use crate::plugin::{CallError, Plugin, RunLog, RunRequest, Session};
 use crate::settings::Settings;
 use crate::telemetry;
 
-pub use progress::{Peaks, Progress, Reading};
+pub use progress::{Interrupt, Peaks, Progress, Reading, Traffic};
 pub use report::{
     EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HELD, EXIT_PARTIAL, EXIT_PROCESSED, Failure, LimitUse,
     Report, exit_code_of,
@@ -146,7 +147,8 @@ fn egress_fault(error: &EgressError) -> Fault {
     }
 }
 
-/// Carries out a job and tells what it did. Progress can be watched meanwhile.
+/// Carries out a job and tells what it did. Progress can be watched meanwhile, and the run be
+/// [interrupted](Progress::interrupt) through it.
 ///
 /// # Errors
 /// Only where the directory fails; everything else is in the report.
@@ -191,6 +193,7 @@ async fn run_untraced(
             return Ok(report);
         }
     };
+    progress.connected(&connected.session.gateway);
     let connector = directory.connector(&job.connector).await?;
     let session = Session {
         directory: Some((Arc::clone(directory), connector)),
@@ -212,10 +215,14 @@ async fn run_untraced(
     };
     let limit = job.plugin.limits().run_ms;
     let deadline = Duration::from_millis(limit);
-    let end = match tokio::time::timeout(deadline, running.carry_out()).await {
-        Ok(end) => end?,
-        // Dropping the work stops every instance; what was stored stays stored.
-        Err(_) => End::Failed(too_long(limit)),
+    // Dropping the work stops every instance; what was stored stays stored.
+    let end = tokio::select! {
+        biased;
+        why = progress.interrupted() => End::Interrupted(why),
+        end = tokio::time::timeout(deadline, running.carry_out()) => match end {
+            Ok(end) => end?,
+            Err(_) => End::Failed(too_long(limit)),
+        },
     };
     let ended = running.finish(end).await?;
     Ok(running.report(ended, begun.resumed, started))
@@ -239,6 +246,8 @@ enum End {
     Read,
     /// The run can't go on.
     Failed(Fault),
+    /// Someone wants it to end.
+    Interrupted(Interrupt),
 }
 
 /// What is known of a run that has ended.
@@ -354,6 +363,8 @@ impl Running<'_> {
     /// Weighs the removals and ends the run.
     async fn finish(&self, end: End) -> Result<Ended, DirectoryError> {
         let (state, fault, removals) = match end {
+            End::Interrupted(Interrupt::Stop) => return self.left_off().await,
+            End::Interrupted(Interrupt::Cancel) => (RunState::Cancelled, Some(cancelled()), None),
             End::Failed(fault) => (RunState::Failed, Some(fault), None),
             End::Read if self.nothing_was_read() => {
                 let fault = self
@@ -385,8 +396,10 @@ impl Running<'_> {
                     remove: matches!(state, RunState::Processed | RunState::Partial),
                     // A group that can't be read must not keep the others from going on; a part of
                     // the work that was given up must be read again.
-                    promote_cursor: matches!(state, RunState::Processed | RunState::Partial)
-                        && self.failures.is_empty(),
+                    promote_cursor: matches!(
+                        state,
+                        RunState::Processed | RunState::Partial | RunState::Held
+                    ) && self.failures.is_empty(),
                     report: serde_json::json!({
                         "fault": fault,
                         "failures": self.failures.kept,
@@ -401,6 +414,26 @@ impl Running<'_> {
             fault,
             tally,
             removals,
+        })
+    }
+
+    /// What is known of a run that is left as it is, to be resumed.
+    async fn left_off(&self) -> Result<Ended, DirectoryError> {
+        let run = self.run.key;
+        let record = self.directory.run(run).await?;
+        let record = record.ok_or(DirectoryError::NoRun(run))?;
+        let first = PageRequest::first(PageRequest::MOST);
+        Ok(Ended {
+            state: RunState::Interrupted,
+            fault: None,
+            tally: Tally {
+                users: record.users,
+                groups: record.groups,
+                memberships: record.memberships,
+                unavailable: self.directory.unavailable(run, &first).await?.items,
+                partitions: self.progress.known_partitions().0,
+            },
+            removals: None,
         })
     }
 
@@ -452,6 +485,16 @@ fn too_long(limit: u64) -> Fault {
     }
 }
 
+fn cancelled() -> Fault {
+    Fault {
+        kind: FaultKind::Permanent,
+        code: "run.cancelled".into(),
+        message: "The run was cancelled. What it had added is kept, nothing was removed.".into(),
+        remedy: Some("The next run begins anew.".into()),
+        setting: None,
+    }
+}
+
 fn elapsed(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
@@ -471,7 +514,7 @@ fn not_begun(job: &Job, error: ConnectError, started: Instant) -> Report {
             WantedMode::Incremental => Mode::Incremental,
             WantedMode::Auto | WantedMode::Full => Mode::Snapshot,
         },
-        reason: "not begun".into(),
+        reason: report::NOT_BEGUN.into(),
         resumed: false,
         note: None,
         fault,

@@ -1,15 +1,24 @@
-//! How far a run has come, for whoever watches.
+//! How far a run has come, for whoever watches; and their word that it is to end.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use crate::contract::Expectation;
 use crate::directory::{Change, Partition};
+use crate::egress::Gateway;
 use crate::plugin::CallUse;
 
-/// Counts of a run in progress. Written by the run, read by anyone at any time.
+/// A run in progress, seen from outside: its counts, written by the run and read by anyone at any time, and the
+/// way to [interrupt](Self::interrupt) it. Each is of one run.
 #[derive(Debug, Default)]
 pub struct Progress {
+    gateway: OnceLock<Arc<Gateway>>,
+    interrupt: watch::Sender<Option<Interrupt>>,
     users: AtomicU64,
     groups: AtomicU64,
     members: AtomicU64,
@@ -22,6 +31,16 @@ pub struct Progress {
     bytes: AtomicU64,
     peaks: Mutex<Peaks>,
     expected: Mutex<Expectation>,
+}
+
+/// Why a run is to end before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Interrupt {
+    /// The process is to end: the run stays as it is, and the connector's next one goes on from there.
+    Stop,
+    /// Someone doesn't want it: it ends for good, without removing anything or moving the cursor, and the next
+    /// one begins anew. What it has added stays.
+    Cancel,
 }
 
 /// The most that one call or one partition of a run used.
@@ -60,6 +79,50 @@ pub struct Reading {
     pub peaks: Peaks,
     /// What the plugin expects.
     pub expected: Expectation,
+    /// Its use of the network so far.
+    pub traffic: Traffic,
+}
+
+/// A run's use of the network so far; in its report there is [more](crate::egress::Usage).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Traffic {
+    /// Requests that left, without those for tokens.
+    pub requests: u64,
+    /// What they did cost in units of the vendor's quota.
+    pub resource_units: u64,
+    /// Bytes of response bodies after decompression.
+    pub bytes_received: u64,
+    /// Requests without an answer, and answers with a status of 500 and above.
+    pub failed: u64,
+    /// Answers with status 429.
+    pub throttled: u64,
+    /// Milliseconds for which the quota or a closed window held requests back.
+    pub waited_ms: u64,
+    /// How many requests are held back now.
+    pub waiting: u64,
+    /// For how many milliseconds more, as far as it is known.
+    pub waits_for_ms: Option<u64>,
+}
+
+impl Traffic {
+    fn of(gateway: &Gateway) -> Self {
+        let usage = gateway.usage();
+        let throttle = gateway.throttle_state();
+        let until = throttle.and_then(|throttle| throttle.until);
+        let waits_for = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        Self {
+            requests: usage.requests,
+            resource_units: usage.resource_units,
+            bytes_received: usage.bytes_received,
+            failed: usage.failed,
+            throttled: usage.throttled,
+            waited_ms: usage.milliseconds_waited(),
+            waiting: throttle.map_or(0, |throttle| count(throttle.waiting)),
+            waits_for_ms: waits_for.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
 }
 
 impl Progress {
@@ -80,7 +143,41 @@ impl Progress {
             bytes: get(&self.bytes),
             peaks: *self.peaks(),
             expected: *self.expected.lock().unwrap_or_else(PoisonError::into_inner),
+            traffic: self
+                .gateway
+                .get()
+                .map_or_else(Traffic::default, |gateway| Traffic::of(gateway)),
         }
+    }
+
+    /// Has the run end soon; requests and pages that are under way may be dropped. Of several interrupts that it
+    /// hasn't met yet the strongest counts. A run that has read everything ends as it would have.
+    pub fn interrupt(&self, why: Interrupt) {
+        self.interrupt.send_if_modified(|waiting| {
+            let stronger = *waiting < Some(why);
+            if stronger {
+                *waiting = Some(why);
+            }
+            stronger
+        });
+    }
+
+    /// Waits for an interrupt.
+    pub(super) async fn interrupted(&self) -> Interrupt {
+        let mut interrupts = self.interrupt.subscribe();
+        let why = interrupts.wait_for(Option::is_some).await;
+        let why = why.ok().and_then(|why| *why);
+        match why {
+            Some(why) => why,
+            // The sender lives as long as `self`, and what waits is waited for.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The run's way out, for its use of the network.
+    pub(super) fn connected(&self, gateway: &Arc<Gateway>) {
+        // Only where one progress is given to several runs is there one already.
+        let _ = self.gateway.set(Arc::clone(gateway));
     }
 
     pub(super) fn expect(&self, expected: Expectation) {

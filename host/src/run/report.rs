@@ -177,7 +177,16 @@ pub const EXIT_PARTIAL: u8 = 3;
 /// Exit code: held by the mass-change guard.
 pub const EXIT_HELD: u8 = 4;
 
+/// [`Report::reason`] of a run that never was one.
+pub(super) const NOT_BEGUN: &str = "not begun";
+
 impl Report {
+    /// Whether the directory has a run that this tells of.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.reason != NOT_BEGUN
+    }
+
     /// The exit code of a command that made this run.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -185,7 +194,12 @@ impl Report {
             RunState::Processed => EXIT_PROCESSED,
             RunState::Partial => EXIT_PARTIAL,
             RunState::Held => EXIT_HELD,
-            RunState::Failed | RunState::Processing => match &self.fault {
+            RunState::Failed
+            | RunState::Processing
+            | RunState::Rejected
+            | RunState::Superseded
+            | RunState::Cancelled
+            | RunState::Interrupted => match &self.fault {
                 _ if !self.problems.is_empty() => EXIT_CONFIGURATION,
                 Some(fault) => exit_code_of(fault),
                 None => EXIT_FAILED,

@@ -33,6 +33,7 @@ use secrecy::SecretString;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::AccessError;
 use crate::config::{PlainHttp, Transport};
 use crate::control_plane::ControlPlane;
 
@@ -145,8 +146,11 @@ impl Server {
     }
 
     /// The one-time code with which the first administrator is set up; nothing where there is one.
-    pub async fn setup_code(&self) -> Option<SecretString> {
-        router::setup_code(&self.plane).await
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn setup_code(&self) -> Result<Option<SecretString>, AccessError> {
+        self.plane.access.setup_code().await
     }
 
     /// Serves until [`ControlPlane::shutdown`] is cancelled, then waits for open requests and running work, up to

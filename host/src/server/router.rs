@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::get;
-use secrecy::SecretString;
+use axum::{Extension, Router};
 
 use super::{health, layers};
+use crate::access::{OverTls, authenticated};
 use crate::api;
 use crate::control_plane::ControlPlane;
 
@@ -18,7 +18,10 @@ pub(super) fn app(plane: &Arc<ControlPlane>, tls: bool) -> Router {
             get(health::metrics_for_viewers).with_state(Arc::clone(plane)),
         ))
         .merge(pages(plane));
-    let router = authenticated(router, plane).merge(health::routes(plane));
+    let mut router = authenticated(router, Arc::clone(&plane.access)).merge(health::routes(plane));
+    if tls {
+        router = router.layer(Extension(OverTls));
+    }
     layers::around(router, plane, tls)
 }
 
@@ -37,17 +40,4 @@ pub(super) fn metrics_app(plane: &Arc<ControlPlane>) -> Router {
 // To be wired: merge the router of the pages.
 fn pages(_plane: &Arc<ControlPlane>) -> Router {
     Router::new()
-}
-
-/// Puts a `Principal` into each request whose session or token is recognised; handlers demand one by their
-/// extractors.
-// To be wired: lay the authentication of `access` around the router.
-fn authenticated(router: Router, _plane: &Arc<ControlPlane>) -> Router {
-    router
-}
-
-/// The one-time code with which the first administrator is set up; nothing where there is one.
-// To be wired: ask `access`.
-pub(super) async fn setup_code(_plane: &ControlPlane) -> Option<SecretString> {
-    None
 }

@@ -290,6 +290,22 @@ impl Vault {
             .await
     }
 
+    /// Whether no secret is kept.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn is_empty(database: &Database) -> Result<bool, VaultError> {
+        database
+            .read(async |connection| {
+                let some: Result<bool, sqlx::Error> =
+                    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM secret)")
+                        .fetch_one(connection)
+                        .await;
+                Ok(!some?)
+            })
+            .await
+    }
+
     /// Whether the vault's key opens what the database holds.
     ///
     /// # Errors

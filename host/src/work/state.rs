@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -116,7 +117,7 @@ impl State {
         Self::Disabled,
     ];
 
-    fn of(word: &str) -> Result<Self, DatabaseError> {
+    pub(crate) fn of(word: &str) -> Result<Self, DatabaseError> {
         Self::ALL
             .into_iter()
             .find(|state| state.word() == word)
@@ -243,6 +244,23 @@ pub async fn step(connection: &mut SqliteConnection, step: &Step<'_>) -> Result<
     Ok(to)
 }
 
+/// Forgets where a connector stands and how it came there, in the transaction that deletes it.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn forget(connection: &mut SqliteConnection, connector: Uuid) -> Result<(), sqlx::Error> {
+    for statement in [
+        "DELETE FROM standing WHERE connector = $1",
+        "DELETE FROM transition WHERE connector = $1",
+    ] {
+        sqlx::query(statement)
+            .bind(connector.to_string())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Where a connector stands.
 ///
 /// # Errors
@@ -262,13 +280,15 @@ async fn find(
         .bind(connector)
         .fetch_optional(connection)
         .await?;
-    row.map(|row| {
-        Ok(Standing {
-            state: State::of(row.try_get("state")?)?,
-            since: instant(row.try_get("since")?)?,
-        })
+    row.as_ref().map(read).transpose()
+}
+
+/// Reads a row of `standing`.
+pub(super) fn read(row: &SqliteRow) -> Result<Standing, DatabaseError> {
+    Ok(Standing {
+        state: State::of(row.try_get("state")?)?,
+        since: instant(row.try_get("since")?)?,
     })
-    .transpose()
 }
 
 /// The steps of a connector, newest first, before a position where one is given.

@@ -405,7 +405,7 @@ pub(super) fn stream_code(stream: Stream) -> i64 {
     }
 }
 
-fn to_i64(count: usize) -> i64 {
+pub(super) fn to_i64(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

@@ -6,14 +6,15 @@
 
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
 
 use super::fault::Result;
 
 /// Rows in a statement.
 const ROWS: usize = 128;
 
-type Statement = Query<'static, Sqlite, SqliteArguments>;
+/// A statement whose values are bound one after another.
+pub(super) type Statement = Query<'static, Sqlite, SqliteArguments>;
 
 /// What came of an insert.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,18 +34,43 @@ pub(super) async fn insert<T>(
 ) -> Result<Inserted> {
     let mut inserted = Inserted::default();
     for rows in rows.chunks(ROWS) {
-        let statement = sqlx::query(AssertSqlSafe(repeat(sql, rows.len())))
-            // The last chunk is of any length: not worth keeping.
-            .persistent(rows.len() == ROWS);
-        let done = rows
-            .iter()
-            .fold(statement, &bind)
+        let done = statement(sql, rows, &bind)
             .execute(&mut *connection)
             .await?;
         inserted.rows += i64::try_from(done.rows_affected()).unwrap_or(i64::MAX);
         inserted.last = done.last_insert_rowid();
     }
     Ok(inserted)
+}
+
+/// The same for a statement with `RETURNING`; gives what it returns.
+pub(super) async fn upsert<T>(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    rows: &[T],
+    bind: impl Fn(Statement, &T) -> Statement,
+) -> Result<Vec<i64>> {
+    let mut returned = Vec::new();
+    for rows in rows.chunks(ROWS) {
+        let found = statement(sql, rows, &bind)
+            .fetch_all(&mut *connection)
+            .await?;
+        for row in found {
+            returned.push(row.try_get(0)?);
+        }
+    }
+    Ok(returned)
+}
+
+fn statement<T>(
+    sql: &'static str,
+    rows: &[T],
+    bind: &impl Fn(Statement, &T) -> Statement,
+) -> Statement {
+    let statement = sqlx::query(AssertSqlSafe(repeat(sql, rows.len())))
+        // The last chunk is of any length: not worth keeping.
+        .persistent(rows.len() == ROWS);
+    rows.iter().fold(statement, bind)
 }
 
 /// The statement with its row of placeholders repeated.

@@ -1,6 +1,6 @@
 //! Errors inside the store, before it is known what they kept from being done.
 
-use crate::directory::{DirectoryError, RunKey};
+use crate::directory::{ConnectorKey, DirectoryError, RunKey, RunRecord};
 
 /// What the parts of the store return.
 pub(super) type Result<T> = std::result::Result<T, Fault>;
@@ -12,6 +12,14 @@ pub(super) enum Fault {
     Sql(sqlx::Error),
     /// The run isn't going on.
     Ended(RunKey),
+    /// There is no such run.
+    NoRun(RunKey),
+    /// The run doesn't wait for a decision.
+    NotHeld(Box<RunRecord>),
+    /// There is no such connector, or not any more.
+    NoConnector(ConnectorKey),
+    /// A page was asked for after what is no position of its listing.
+    Position,
     /// The store holds, or was given, something that can't be.
     Corrupt(String),
 }
@@ -22,6 +30,10 @@ impl Fault {
         match self {
             Self::Sql(source) => DirectoryError::Store { doing, source },
             Self::Ended(run) => DirectoryError::Ended(run),
+            Self::NoRun(run) => DirectoryError::NoRun(run),
+            Self::NotHeld(run) => DirectoryError::NotHeld(run),
+            Self::NoConnector(connector) => DirectoryError::NoConnector(connector),
+            Self::Position => DirectoryError::Position,
             Self::Corrupt(what) => DirectoryError::Corrupt(what),
         }
     }

@@ -5,6 +5,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::apply::{settle, stream_code};
 use super::fault::Result;
+use super::labels;
 use super::names::{decode_kind, kind_code};
 use super::runs::{self, encode, now};
 use crate::directory::{
@@ -34,8 +35,8 @@ pub(super) async fn finish(
     how: &Finish,
 ) -> Result<Tally> {
     let run = runs::going_on(connection, key).await?;
-    let Run { connector, .. } = run;
     settle(connection, key.0).await?;
+    labels::order(connection).await?;
     let counted = how.remove || how.state == RunState::Held;
     if counted && !is_assessed(connection, key).await? {
         stage_implied(connection, &run).await?;
@@ -45,28 +46,16 @@ pub(super) async fn finish(
         .execute(&mut *connection)
         .await?;
     if how.remove {
-        sqlx::query(include_str!("remove.sql"))
-            .bind(key.0)
-            .execute(&mut *connection)
-            .await?;
-        if run.mode == Mode::Snapshot {
-            sqlx::query(include_str!("welcome_back.sql"))
-                .bind(connector.0)
-                .execute(&mut *connection)
-                .await?;
-        }
+        carry_out(connection, &run).await?;
     }
-    if how.promote_cursor {
-        sqlx::query(include_str!("promote_cursor.sql"))
-            .bind(key.0)
-            .bind(connector.0)
-            .execute(&mut *connection)
-            .await?;
+    let held = how.state == RunState::Held;
+    if how.promote_cursor && !held {
+        runs::promote_cursor(connection, &run).await?;
     }
-    runs::forget_progress(connection, key).await?;
-    // A held run's are kept for an administrator to look at.
-    if how.remove || how.state != RunState::Held {
-        runs::forget_staged(connection, key).await?;
+    runs::forget_reading(connection, key).await?;
+    // What a held run came to waits for a decision.
+    if !held {
+        runs::forget_outcome(connection, key).await?;
     }
     sqlx::query(include_str!("end_run.sql"))
         .bind(key.0)
@@ -74,9 +63,25 @@ pub(super) async fn finish(
         .bind(now())
         .bind(serde_json::to_string(&how.report)?)
         .bind(counted)
+        .bind(held && how.promote_cursor)
         .execute(&mut *connection)
         .await?;
     tally(connection, key).await
+}
+
+/// Removes what is staged.
+pub(super) async fn carry_out(connection: &mut SqliteConnection, run: &Run) -> Result<()> {
+    sqlx::query(include_str!("remove.sql"))
+        .bind(run.key.0)
+        .execute(&mut *connection)
+        .await?;
+    if run.mode == Mode::Snapshot {
+        sqlx::query(include_str!("welcome_back.sql"))
+            .bind(run.connector.0)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn is_assessed(connection: &mut SqliteConnection, key: RunKey) -> Result<bool> {
@@ -234,15 +239,6 @@ async fn tally(connection: &mut SqliteConnection, key: RunKey) -> Result<Tally> 
         .bind(key.0)
         .fetch_one(&mut *connection)
         .await?;
-    let stream = |first: usize| -> Result<StreamTally> {
-        Ok(StreamTally {
-            seen: count(&row, first)?,
-            added: count(&row, first + 1)?,
-            updated: count(&row, first + 2)?,
-            removed: count(&row, first + 3)?,
-            complete: row.try_get(first + 4)?,
-        })
-    };
     let unavailable = sqlx::query(include_str!("get_unavailable.sql"))
         .bind(key.0)
         .fetch_all(connection)
@@ -257,15 +253,26 @@ async fn tally(connection: &mut SqliteConnection, key: RunKey) -> Result<Tally> 
         })
         .collect::<Result<_>>()?;
     Ok(Tally {
-        users: stream(1)?,
-        groups: stream(6)?,
-        memberships: stream(11)?,
+        users: stream_tally(&row, 1)?,
+        groups: stream_tally(&row, 6)?,
+        memberships: stream_tally(&row, 11)?,
         unavailable,
         partitions: count(&row, 0)?,
     })
 }
 
-fn count(row: &SqliteRow, column: usize) -> Result<u64> {
+/// The counts of a stream, in five columns from `first` on.
+pub(super) fn stream_tally(row: &SqliteRow, first: usize) -> Result<StreamTally> {
+    Ok(StreamTally {
+        seen: count(row, first)?,
+        added: count(row, first + 1)?,
+        updated: count(row, first + 2)?,
+        removed: count(row, first + 3)?,
+        complete: row.try_get(first + 4)?,
+    })
+}
+
+pub(super) fn count(row: &SqliteRow, column: usize) -> Result<u64> {
     let count: i64 = row.try_get(column)?;
     u64::try_from(count).map_err(|_| format!("a count of {count}").into())
 }

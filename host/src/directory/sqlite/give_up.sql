@@ -1,2 +1,5 @@
 -- An unfinished run ends as failed. Its staged removals are forgotten.
-UPDATE run SET state = 'failed', ended = $2 WHERE key = $1
+UPDATE run
+SET state = 'failed', ended = $2,
+    unavailable = (SELECT count(*) FROM unavailable_group WHERE run = $1)
+WHERE key = $1

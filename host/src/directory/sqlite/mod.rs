@@ -4,12 +4,17 @@
 //! arrays, a statement for each kind of change.
 
 mod apply;
+mod backup;
 mod bulk;
+mod decide;
 mod document;
 mod export;
 mod fault;
 mod finish;
+mod forget;
+mod labels;
 mod names;
+mod read;
 mod runs;
 mod segment;
 mod upsert;
@@ -20,6 +25,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -32,10 +38,11 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 
 use self::fault::Fault;
+use self::read::Lag;
 use self::writer::{Request, Writer};
 use super::{
-    Assessment, Committed, ConnectorKey, Cursor, Directory, DirectoryError, Export, Finish, Mode,
-    NewRun, OpenPartition, PageCommit, Partition, Run, RunKey, Tally,
+    Assessment, Committed, ConnectorKey, Cursor, Decision, Directory, DirectoryError, Export,
+    Finish, Mode, NewRun, OpenPartition, PageCommit, Partition, Run, RunKey, RunRecord, Tally,
 };
 
 /// Notes which migrations were made. Not the default table: a job queue in the same file uses that.
@@ -59,6 +66,9 @@ const LOG_PAGES: &str = "8000";
 pub struct Sqlite {
     writer: Writer,
     readers: SqlitePool,
+    /// The file, for its size.
+    file: PathBuf,
+    lag: Lag,
 }
 
 impl Sqlite {
@@ -72,6 +82,7 @@ impl Sqlite {
             reason,
         };
         let options = options(database).map_err(fail)?;
+        let file = options.get_filename().to_owned();
         let writes = options
             .clone()
             .create_if_missing(true)
@@ -92,10 +103,24 @@ impl Sqlite {
                     .pragma("query_only", "on")
                     .pragma("cache_size", READER_CACHE),
             );
-        Ok(Self {
+        let unfinished = forget::unfinished(&mut connection).await;
+        let unfinished =
+            unfinished.map_err(|fault| fail(why(&fault.while_it("looked for what to forget"))))?;
+        let store = Self {
             writer: Writer::start(connection),
             readers,
-        })
+            file,
+            lag: Lag::default(),
+        };
+        for connector in unfinished {
+            let writer = store.writer.clone();
+            tokio::spawn(async move {
+                if let Err(error) = forget(&writer, connector).await {
+                    tracing::warn!("connector {} is not forgotten yet: {error}", connector.0);
+                }
+            });
+        }
+        Ok(store)
     }
 
     /// Reads with one of the reading connections.
@@ -110,6 +135,19 @@ impl Sqlite {
         };
         result.map_err(|fault| fault.while_it(doing))
     }
+}
+
+/// Deletes everything of a marked connector, batch by batch.
+async fn forget(writer: &Writer, connector: ConnectorKey) -> Result<(), DirectoryError> {
+    let batch = async || {
+        writer
+            .ask("forgot a connector", |answer| {
+                Request::Forget(connector, answer)
+            })
+            .await
+    };
+    while batch().await? {}
+    Ok(())
 }
 
 /// How every connection is opened.
@@ -167,6 +205,7 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), String> {
             "groups path",
             include_str!("migrations/0002_groups_path.sql"),
         ),
+        ("reading", include_str!("migrations/0003_reading.sql")),
     ];
     let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
         let sql = sql.into_sql_str();
@@ -178,6 +217,11 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), String> {
         // Holds off another process that opens the file at the same time.
         let mut whole = connection.begin_with("BEGIN IMMEDIATE").await?;
         migrator.run_direct(None, &mut *whole, false).await?;
+        labels::bring_up_to_date(&mut whole)
+            .await
+            .map_err(|fault| {
+                MigrateError::Source(Box::new(fault.while_it("made names searchable")))
+            })?;
         whole.commit().await?;
         Ok::<(), MigrateError>(())
     };
@@ -287,6 +331,55 @@ impl Directory for Sqlite {
         self.writer
             .ask("ended a run", |answer| Request::Finish(run, finish, answer))
             .await
+    }
+
+    async fn decide(&self, run: RunKey, decision: Decision) -> Result<RunRecord, DirectoryError> {
+        self.writer
+            .ask("decided over a held run", |answer| {
+                Request::Decide(run, decision, answer)
+            })
+            .await
+    }
+
+    async fn forget(&self, connector: ConnectorKey) -> Result<(), DirectoryError> {
+        self.writer
+            .ask("marked a connector", |answer| {
+                Request::Mark(connector, answer)
+            })
+            .await?;
+        forget(&self.writer, connector).await
+    }
+
+    async fn backup(&self, to: &Path) -> Result<(), DirectoryError> {
+        let fail = |reason: String| DirectoryError::Backup {
+            to: to.to_owned(),
+            reason,
+        };
+        // Not one of the readers: it takes long, and a copy is written.
+        let mut view = SqliteConnectOptions::new()
+            .filename(&self.file)
+            .busy_timeout(PATIENCE)
+            .connect()
+            .await
+            .map_err(|error| fail(why(&error)))?;
+        backup::backup(&mut view, to).await.map_err(fail)?;
+        view.close().await.map_err(|error| fail(why(&error)))
+    }
+
+    async fn prune(&self, before: i64, keep_last: u32) -> Result<u64, DirectoryError> {
+        let mut pruned = 0;
+        loop {
+            let some = self
+                .writer
+                .ask("pruned runs", |answer| {
+                    Request::Prune(before, keep_last, answer)
+                })
+                .await?;
+            if some == 0 {
+                return Ok(pruned);
+            }
+            pruned += some;
+        }
     }
 
     fn export(

@@ -52,7 +52,7 @@ impl State {
         }
     }
 
-    fn decode(code: i64) -> Result<Self> {
+    pub(super) fn decode(code: i64) -> Result<Self> {
         match code {
             0 => Ok(Self::Mentioned),
             1 => Ok(Self::Present),

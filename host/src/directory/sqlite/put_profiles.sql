@@ -3,3 +3,4 @@ VALUES (?, ?, ?)
 ON CONFLICT (object) DO UPDATE
 SET name = excluded.name, document = excluded.document
 WHERE name <> excluded.name OR document <> excluded.document
+RETURNING object

@@ -36,3 +36,18 @@ WHERE t.run = $1 AND t.how <> 0 AND object.key = t.object;
 
 DELETE FROM profile
 WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how <> 0);
+
+DELETE FROM label_order
+WHERE (connector, kind, folded, object) IN (
+    SELECT l.connector, l.kind, l.folded, l.object
+    FROM staged_object AS t
+    CROSS JOIN label AS l ON l.object = t.object
+    WHERE t.run = $1 AND t.how <> 0
+);
+
+DELETE FROM label
+WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how <> 0);
+
+UPDATE label
+SET changed = $1
+WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how = 0);

@@ -10,6 +10,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::apply::settle;
 use super::fault::{Fault, Result};
+use super::labels;
 use crate::directory::{
     ConnectorKey, Cursor, CursorPart, Mode, NewRun, OpenPartition, PageCommit, Partition, Run,
     RunKey, RunState,
@@ -52,12 +53,12 @@ fn run_of(row: &SqliteRow) -> Result<Run> {
     })
 }
 
-async fn find(connection: &mut SqliteConnection, key: RunKey) -> Result<Run> {
+pub(super) async fn find(connection: &mut SqliteConnection, key: RunKey) -> Result<Run> {
     let row = sqlx::query(include_str!("get_run.sql"))
         .bind(key.0)
         .fetch_optional(connection)
         .await?
-        .ok_or_else(|| format!("no run {}", key.0))?;
+        .ok_or(Fault::NoRun(key))?;
     run_of(&row)
 }
 
@@ -99,16 +100,26 @@ pub(super) async fn connector(
 }
 
 pub(super) async fn begin(connection: &mut SqliteConnection, new: &NewRun) -> Result<Run> {
+    let forgotten: Option<bool> =
+        sqlx::query_scalar("SELECT forgotten FROM connector WHERE key = $1")
+            .bind(new.connector.0)
+            .fetch_optional(&mut *connection)
+            .await?;
+    if forgotten != Some(false) {
+        return Err(Fault::NoConnector(new.connector));
+    }
     if let Some(old) = find_unfinished(connection, new.connector).await? {
         settle(connection, old.key.0).await?;
-        forget_progress(connection, old.key).await?;
-        forget_staged(connection, old.key).await?;
+        labels::order(connection).await?;
+        forget_reading(connection, old.key).await?;
+        forget_outcome(connection, old.key).await?;
         sqlx::query(include_str!("give_up.sql"))
             .bind(old.key.0)
             .bind(now())
             .execute(&mut *connection)
             .await?;
     }
+    supersede(connection, new.connector).await?;
     sqlx::query("UPDATE connector SET groups_path = $2 WHERE key = $1")
         .bind(new.connector.0)
         .bind(&new.groups_path)
@@ -124,6 +135,24 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: &NewRun) -> Re
         .execute(&mut *connection)
         .await?;
     find(connection, RunKey(begun.last_insert_rowid())).await
+}
+
+/// Takes what a held run waits with: the run that begins finds its removals again where they are still right.
+async fn supersede(connection: &mut SqliteConnection, connector: ConnectorKey) -> Result<()> {
+    let held: Vec<i64> =
+        sqlx::query_scalar("SELECT key FROM run WHERE connector = $1 AND state = 'held'")
+            .bind(connector.0)
+            .fetch_all(&mut *connection)
+            .await?;
+    for key in held {
+        forget_outcome(connection, RunKey(key)).await?;
+        sqlx::query("UPDATE run SET state = $2 WHERE key = $1")
+            .bind(key)
+            .bind(encode(&RunState::Superseded)?)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn plan(
@@ -150,8 +179,8 @@ pub(super) async fn restart(
 ) -> Result<Run> {
     going_on(connection, key).await?;
     settle(connection, key.0).await?;
-    forget_progress(connection, key).await?;
-    forget_staged(connection, key).await?;
+    forget_reading(connection, key).await?;
+    forget_outcome(connection, key).await?;
     sqlx::query(include_str!("restart_run.sql"))
         .bind(key.0)
         .bind(encode(&mode)?)
@@ -161,21 +190,52 @@ pub(super) async fn restart(
     find(connection, key).await
 }
 
-/// Drops partitions, pieces of the cursor, proofs and what was seen. To be settled before.
-pub(super) async fn forget_progress(connection: &mut SqliteConnection, key: RunKey) -> Result<()> {
-    sqlx::query(include_str!("forget_progress.sql"))
+/// Drops partitions and what was seen. To be settled before.
+pub(super) async fn forget_reading(connection: &mut SqliteConnection, key: RunKey) -> Result<()> {
+    sqlx::query(include_str!("forget_reading.sql"))
         .bind(key.0)
         .execute(connection)
         .await?;
     Ok(())
 }
 
-pub(super) async fn forget_staged(connection: &mut SqliteConnection, key: RunKey) -> Result<()> {
-    sqlx::query(include_str!("forget_staged.sql"))
+/// Drops staged removals, proofs and pieces of the cursor.
+pub(super) async fn forget_outcome(connection: &mut SqliteConnection, key: RunKey) -> Result<()> {
+    sqlx::query(include_str!("forget_outcome.sql"))
         .bind(key.0)
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Makes the run's cursor its connector's.
+pub(super) async fn promote_cursor(connection: &mut SqliteConnection, run: &Run) -> Result<()> {
+    sqlx::query(include_str!("promote_cursor.sql"))
+        .bind(run.key.0)
+        .bind(run.connector.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Drops the bulky parts of some old runs; returns of how many.
+pub(super) async fn prune(
+    connection: &mut SqliteConnection,
+    before: i64,
+    keep_last: u32,
+) -> Result<u64> {
+    let runs: Vec<i64> = sqlx::query_scalar(include_str!("prunable_runs.sql"))
+        .bind(before)
+        .bind(keep_last)
+        .fetch_all(&mut *connection)
+        .await?;
+    if !runs.is_empty() {
+        sqlx::query(include_str!("prune_runs.sql"))
+            .bind(serde_json::to_string(&runs)?)
+            .execute(connection)
+            .await?;
+    }
+    Ok(runs.len() as u64)
 }
 
 /// Adds partitions that the run hasn't had; returns them.

@@ -1,11 +1,14 @@
 //! Stores users and groups as they are now.
 
+use std::collections::HashSet;
+
 use sqlx::SqliteConnection;
 
-use super::apply::{Counts, Store, settle};
-use super::bulk;
+use super::apply::{Counts, Store, settle, to_i64};
+use super::bulk::{self, Statement};
 use super::fault::Result;
-use super::names::{Entry, State};
+use super::labels::{self, Label, fold};
+use super::names::{Entry, State, kind_code};
 use super::segment::Segment;
 use crate::directory::{MemberKind, Object};
 
@@ -94,20 +97,47 @@ impl Store<'_> {
             }
             .push((entry.key, object));
         }
-        let (add, put) = (
-            include_str!("add_profiles.sql"),
-            include_str!("put_profiles.sql"),
-        );
-        put_profiles(self.connection, add, &added).await?;
-        put_profiles(self.connection, put, &shown).await?;
-        self.run.users.updated += put_profiles(self.connection, put, &users).await?;
-        self.run.groups.updated += put_profiles(self.connection, put, &groups).await?;
+        add_profiles(self.connection, &added).await?;
+        labels::add(self.connection, &self.labels(&added)).await?;
+        put_profiles(self.connection, &shown).await?;
+        labels::put(self.connection, &self.labels(&shown)).await?;
+        let changed = put_profiles(self.connection, &users).await?;
+        self.run.users.updated += to_i64(changed.len());
+        self.relabel(&users, &changed).await?;
+        let changed = put_profiles(self.connection, &groups).await?;
+        self.run.groups.updated += to_i64(changed.len());
+        self.relabel(&groups, &changed).await?;
         sqlx::query(include_str!("see_objects.sql"))
             .bind(self.run.run)
             .bind(serde_json::to_string(&keys)?)
             .execute(&mut *self.connection)
             .await?;
         Ok(())
+    }
+
+    /// The labels of objects, which are in the store by now.
+    fn labels(&self, objects: &[(i64, &Object)]) -> Vec<Label> {
+        let label = |(key, object): &(i64, &Object)| {
+            Some(Label {
+                object: *key,
+                connector: self.run.connector,
+                kind: kind_code(self.get(&object.id)?.kind),
+                folded: fold(&object.name),
+                run: Some(self.run.run),
+            })
+        };
+        objects.iter().filter_map(label).collect()
+    }
+
+    /// Brings the labels of those up to date that have changed.
+    async fn relabel(&mut self, objects: &[(i64, &Object)], changed: &[i64]) -> Result<()> {
+        let changed: HashSet<i64> = changed.iter().copied().collect();
+        let objects: Vec<_> = objects
+            .iter()
+            .filter(|(key, _)| changed.contains(key))
+            .copied()
+            .collect();
+        labels::put(self.connection, &self.labels(&objects)).await
     }
 
     pub(super) fn counts(&mut self, kind: MemberKind) -> &mut Counts {
@@ -140,17 +170,37 @@ impl Store<'_> {
     }
 }
 
-/// Returns how many are new or differ.
+async fn add_profiles(
+    connection: &mut SqliteConnection,
+    profiles: &[(i64, &Object)],
+) -> Result<()> {
+    bulk::insert(
+        connection,
+        include_str!("add_profiles.sql"),
+        profiles,
+        profile,
+    )
+    .await?;
+    Ok(())
+}
+
+/// Returns the keys of those that are new or differ.
 async fn put_profiles(
     connection: &mut SqliteConnection,
-    sql: &'static str,
     profiles: &[(i64, &Object)],
-) -> Result<i64> {
-    let inserted = bulk::insert(connection, sql, profiles, |statement, (key, object)| {
-        statement
-            .bind(*key)
-            .bind(object.name.clone())
-            .bind(object.document.clone())
-    });
-    Ok(inserted.await?.rows)
+) -> Result<Vec<i64>> {
+    bulk::upsert(
+        connection,
+        include_str!("put_profiles.sql"),
+        profiles,
+        profile,
+    )
+    .await
+}
+
+fn profile(statement: Statement, (key, object): &(i64, &Object)) -> Statement {
+    statement
+        .bind(*key)
+        .bind(object.name.clone())
+        .bind(object.document.clone())
 }

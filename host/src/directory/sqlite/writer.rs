@@ -13,10 +13,10 @@ use super::apply::{Active, Counts, apply, settle};
 use super::fault::{Fault, Result};
 use super::names::Names;
 use super::segment::Segment;
-use super::{finish, runs};
+use super::{decide, finish, forget, runs};
 use crate::directory::{
-    Assessment, Change, Committed, ConnectorKey, DirectoryError, Finish, Mode, NewRun, PageCommit,
-    Partition, Run, RunKey, Tally,
+    Assessment, Change, Committed, ConnectorKey, Decision, DirectoryError, Finish, Mode, NewRun,
+    PageCommit, Partition, Run, RunKey, RunRecord, Tally,
 };
 
 /// How many writes may wait; more than a host has partitions in flight.
@@ -37,6 +37,12 @@ pub(super) enum Request {
     Assess(RunKey, Answer<Assessment>),
     Finish(RunKey, Finish, Answer<Tally>),
     Settle(ConnectorKey, Answer<()>),
+    Decide(RunKey, Decision, Answer<RunRecord>),
+    Mark(ConnectorKey, Answer<()>),
+    /// Answered with whether there is more to forget.
+    Forget(ConnectorKey, Answer<bool>),
+    /// Answered with how many runs were pruned; 0 when there are no more.
+    Prune(i64, u32, Answer<u64>),
 }
 
 /// Asks the writing task.
@@ -232,6 +238,32 @@ impl Task {
                         Some(run) => settle(connection, run.key.0).await,
                         None => Ok(()),
                     }
+                })
+                .await;
+            }
+            Request::Decide(run, decision, answer) => {
+                self.transact("decided over a held run", answer, async |connection| {
+                    decide::decide(connection, run, &decision).await
+                })
+                .await;
+                self.names.clear();
+            }
+            Request::Mark(connector, answer) => {
+                self.transact("marked a connector", answer, async |connection| {
+                    forget::mark(connection, connector).await
+                })
+                .await;
+                self.names.clear();
+            }
+            Request::Forget(connector, answer) => {
+                self.transact("forgot a connector", answer, async |connection| {
+                    forget::some(connection, connector).await
+                })
+                .await;
+            }
+            Request::Prune(before, keep_last, answer) => {
+                self.transact("pruned runs", answer, async |connection| {
+                    runs::prune(connection, before, keep_last).await
                 })
                 .await;
             }

@@ -216,14 +216,14 @@ impl Den {
     }
 
     async fn run(&self, connector: &str, order: &Value) -> Report {
-        run::run(
-            &self.job(connector, order),
-            &self.directory,
-            &self.egress,
-            &Arc::new(Progress::default()),
-        )
-        .await
-        .unwrap()
+        self.watched(connector, order, &Arc::default()).await
+    }
+
+    async fn watched(&self, connector: &str, order: &Value, progress: &Arc<Progress>) -> Report {
+        let job = self.job(connector, order);
+        run::run(&job, &self.directory, &self.egress, progress)
+            .await
+            .unwrap()
     }
 
     /// Something hostile, with a neighbour's run around it that must not notice.

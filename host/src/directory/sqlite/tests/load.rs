@@ -41,10 +41,10 @@ fn peak_memory() -> u64 {
 }
 
 /// Prints what passed between its making and its end.
-struct Watch(&'static str, Instant, Duration);
+pub(super) struct Watch(&'static str, Instant, Duration);
 
 impl Watch {
-    fn start(what: &'static str) -> Self {
+    pub(super) fn start(what: &'static str) -> Self {
         Self(what, Instant::now(), cpu())
     }
 }
@@ -59,7 +59,7 @@ impl Drop for Watch {
     }
 }
 
-fn id(n: u64, kind: u64) -> String {
+pub(super) fn id(n: u64, kind: u64) -> String {
     let x = (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ kind.wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
     let y = x.wrapping_mul(0xD6E8_FEB8_6659_FD93);
     format!(
@@ -72,7 +72,7 @@ fn id(n: u64, kind: u64) -> String {
     )
 }
 
-fn user_id(n: u64) -> String {
+pub(super) fn user_id(n: u64) -> String {
     id(n % USERS, 0)
 }
 
@@ -86,15 +86,29 @@ fn document(id: &str, n: u64) -> String {
     )
 }
 
-fn named(id: String, n: u64) -> Object {
+pub(super) fn named(id: String, n: u64) -> Object {
     Object {
         document: document(&id, n),
-        name: format!("Given{n} Last{n}"),
+        name: name(n),
         id,
     }
 }
 
-fn member(n: u64) -> Member {
+/// As scattered as names are, and none twice.
+pub(super) fn name(n: u64) -> String {
+    const SYLLABLES: [&str; 16] = [
+        "an", "be", "co", "da", "el", "fi", "gu", "ha", "is", "jo", "ka", "lu", "mö", "ne", "or",
+        "Šu",
+    ];
+    let scattered = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let word = |at: u64| -> String {
+        let syllable = |place: u64| SYLLABLES[(scattered >> (at + 4 * place)) as usize & 15];
+        (0..3).map(syllable).collect()
+    };
+    format!("{} {} {n}", word(40), word(52))
+}
+
+pub(super) fn member(n: u64) -> Member {
     Member {
         id: user_id(n),
         kind: MemberKind::User,
@@ -157,7 +171,12 @@ impl What {
     }
 }
 
-async fn plan(fixture: &Fixture, mode: Mode, partitions: &[Partition], dropping: bool) -> RunKey {
+pub(super) async fn plan(
+    fixture: &Fixture,
+    mode: Mode,
+    partitions: &[Partition],
+    dropping: bool,
+) -> RunKey {
     let new = NewRun {
         connector: fixture.connector,
         mode,
@@ -175,7 +194,7 @@ async fn plan(fixture: &Fixture, mode: Mode, partitions: &[Partition], dropping:
     run
 }
 
-async fn end(fixture: &Fixture, run: RunKey) {
+pub(super) async fn end(fixture: &Fixture, run: RunKey) {
     let removals = {
         let _watch = Watch::start("  assess");
         fixture.store.assess(run).await.unwrap().removals

@@ -1,18 +1,31 @@
 //! Tests of the store, through the trait.
 
+mod decisions;
 mod exports;
+mod keeping;
+mod large;
 mod load;
 mod model;
 mod properties;
+mod reading;
 mod removals;
 mod rules;
 mod runs;
+
+use std::path::Path;
 
 use futures::TryStreamExt;
 use tempfile::TempDir;
 
 use super::Sqlite;
 use crate::directory::*;
+
+/// Opens a store whose memberships by member never lag behind.
+async fn current(path: &Path) -> Sqlite {
+    let mut store = Sqlite::open(path.to_str().unwrap()).await.unwrap();
+    store.lag.longest = std::time::Duration::ZERO;
+    store
+}
 
 /// A store in a directory of its own.
 struct Fixture {
@@ -25,7 +38,7 @@ impl Fixture {
     async fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("directory.db");
-        let store = Sqlite::open(path.to_str().unwrap()).await.unwrap();
+        let store = current(&path).await;
         let connector = store.connector("entra").await.unwrap();
         Self {
             directory,
@@ -37,7 +50,7 @@ impl Fixture {
     /// As after a restart of the process.
     async fn reopen(&mut self) {
         let path = self.directory.path().join("directory.db");
-        self.store = Sqlite::open(path.to_str().unwrap()).await.unwrap();
+        self.store = current(&path).await;
     }
 
     async fn begin(&self, mode: Mode) -> RunKey {

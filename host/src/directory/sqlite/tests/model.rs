@@ -58,7 +58,7 @@ pub(super) struct Going {
     pub(super) tally: Tally,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Model {
     pub(super) things: BTreeMap<String, Thing>,
     pub(super) edges: BTreeSet<Edge>,

@@ -146,7 +146,7 @@ async fn a_held_run_removes_nothing_and_keeps_what_it_would() {
     );
     fixture.check_counters().await;
 
-    // It doesn't come back with the next.
+    // Nobody decides before the next, which takes its place.
     let (removals, _) = fixture.run(Incremental, Vec::new()).await;
     assert_eq!(
         removals.users,

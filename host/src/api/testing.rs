@@ -1,0 +1,144 @@
+//! Calling the API in tests, through the whole router.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::openapi::SESSION_COOKIE;
+use crate::access::{AccessPolicy, CSRF_HEADER, Means, NewSession, Role, authenticated};
+use crate::control_plane::testing::{Stage, stage_under};
+
+/// A served control plane.
+pub(crate) struct Host {
+    pub(crate) stage: Stage,
+    router: Router,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The problem's code.
+    pub(crate) fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The session's cookie that was set.
+    pub(crate) fn cookie(&self) -> Option<String> {
+        let set = self.headers.get(header::SET_COOKIE)?.to_str().unwrap();
+        let value = set.split(';').next().unwrap().split_once('=').unwrap().1;
+        Some(value.to_owned()).filter(|value| !value.is_empty())
+    }
+}
+
+/// A request that is being put together.
+pub(crate) struct Ask(Request<Body>);
+
+/// A request to a path, such as `ask("GET", "/api/v1/users")`.
+pub(crate) fn ask(method: &str, path: &str) -> Ask {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, "sync.contoso.example");
+    Ask(request.body(Body::empty()).unwrap())
+}
+
+impl Ask {
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.0.headers_mut().insert(name, value.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn json(mut self, body: &Value) -> Self {
+        *self.0.body_mut() = Body::from(body.to_string());
+        self.header("content-type", "application/json")
+    }
+
+    pub(crate) fn token(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn cookie(self, cookie: &str) -> Self {
+        self.header("cookie", &format!("other=1; {SESSION_COOKIE}={cookie}"))
+    }
+
+    /// As this session, with its token.
+    pub(crate) fn session(self, session: &NewSession) -> Self {
+        let Means::Session { csrf, .. } = &session.caller.means else {
+            panic!("no session");
+        };
+        self.cookie(session.cookie.expose_secret())
+            .header(CSRF_HEADER, csrf.expose_secret())
+    }
+
+    /// From this address.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        let socket = std::net::SocketAddr::new(address.parse().unwrap(), 1234);
+        let info = axum::extract::ConnectInfo(socket);
+        self.0.extensions_mut().insert(info);
+        self
+    }
+
+    pub(crate) fn extension<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.0.extensions_mut().insert(value);
+        self
+    }
+}
+
+impl Host {
+    /// Without any user.
+    pub(crate) async fn unconfigured() -> Self {
+        Self::under(AccessPolicy::default()).await
+    }
+
+    /// With the admin `root`.
+    pub(crate) async fn new() -> Self {
+        let host = Self::unconfigured().await;
+        host.stage.plane.access.test_user("root", Role::Admin).await;
+        host
+    }
+
+    /// Without any user, under this policy.
+    pub(crate) async fn under(policy: AccessPolicy) -> Self {
+        let stage = stage_under(policy).await;
+        let access = stage.plane.access.clone();
+        let router = authenticated(super::router(stage.plane.clone()), access);
+        Self { stage, router }
+    }
+
+    /// A session of a new user with this role.
+    pub(crate) async fn session_of(&self, name: &str, role: Role) -> NewSession {
+        let access = &self.stage.plane.access;
+        let user = access.test_user(name, role).await;
+        access.test_session(&user).await
+    }
+
+    /// Calls; gives the whole answer.
+    pub(crate) async fn call(&self, ask: Ask) -> Answer {
+        let (status, headers, body) = self.begin(ask).await;
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        Answer {
+            status,
+            headers,
+            body: body.into(),
+        }
+    }
+
+    /// Calls; gives the body as it comes.
+    pub(crate) async fn begin(&self, ask: Ask) -> (StatusCode, HeaderMap, Body) {
+        let response = self.router.clone().oneshot(ask.0).await.unwrap();
+        let (parts, body) = response.into_parts();
+        (parts.status, parts.headers, body)
+    }
+}

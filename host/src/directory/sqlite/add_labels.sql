@@ -1,0 +1,2 @@
+INSERT OR FAIL INTO label (object, connector, kind, folded, since, changed)
+VALUES (?, ?, ?, ?, ?, ?)

@@ -1,0 +1,5 @@
+DELETE FROM label_order;
+
+DELETE FROM labelling;
+
+INSERT INTO labelling (version, ordered_to) VALUES ($1, 0);

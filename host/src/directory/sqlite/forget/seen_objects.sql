@@ -1,0 +1,5 @@
+DELETE FROM seen_object
+WHERE key IN (
+    SELECT s.key FROM run AS r CROSS JOIN seen_object AS s ON s.run = r.key
+    WHERE r.connector = $1 LIMIT $2
+)

@@ -1,0 +1,284 @@
+//! What joined and left, and what would leave.
+
+use std::collections::HashMap;
+
+use sqlx::SqliteConnection;
+
+use super::super::fault::Result;
+use super::super::labels::fold;
+use super::super::names::{decode_kind, kind_code};
+use super::{find, one_more, paged, place, total_of};
+use crate::directory::position::Listing;
+use crate::directory::{
+    ChangeFilter, ConnectorKey, MemberKind, MembershipChange, Moment, Named, Page, PageRequest,
+    Removable, RemovalReason, RemovalRecord, RunKey, Turn,
+};
+
+/// Run, group, member, and whether it ended.
+type Change = (i64, i64, i64, i64);
+
+/// Who joined and left.
+pub(super) async fn changes(
+    view: &mut SqliteConnection,
+    connector: ConnectorKey,
+    filter: &ChangeFilter,
+    page: &PageRequest,
+) -> Result<Page<MembershipChange>> {
+    let after: Option<Change> = place(page, Listing::Changes)?;
+    let Some(reach) = Reach::of(view, connector, filter).await? else {
+        return Ok(Page {
+            items: Vec::new(),
+            next: None,
+            total: None,
+        });
+    };
+    let sql = match reach {
+        Reach { group: Some(_), .. } => include_str!("changes_of_group.sql"),
+        Reach {
+            member: Some(_), ..
+        } => include_str!("changes_of_member.sql"),
+        _ => include_str!("changes_of_all.sql"),
+    };
+    let (run, group, member, what) = after.unwrap_or((i64::MAX, 0, 0, 0));
+    let rows: Vec<Change> = sqlx::query_as(sql)
+        .bind(connector.0)
+        .bind(reach.group)
+        .bind(reach.member)
+        .bind(reach.first)
+        .bind(reach.last)
+        .bind(run)
+        .bind(group)
+        .bind(member)
+        .bind(what)
+        .bind(one_more(page))
+        .fetch_all(&mut *view)
+        .await?;
+    let objects = objects(view, rows.iter().flat_map(|row| [row.1, row.2])).await?;
+    let runs = unique(rows.iter().map(|row| row.0));
+    let turns: Vec<(i64, i64, i64)> = sqlx::query_as(include_str!("turns.sql"))
+        .bind(serde_json::to_string(&runs)?)
+        .fetch_all(view)
+        .await?;
+    let turns: HashMap<i64, [i64; 2]> = turns
+        .into_iter()
+        .map(|(run, joined, left)| (run, [joined, left]))
+        .collect();
+    paged(
+        rows,
+        page,
+        Listing::Changes,
+        None,
+        |row| *row,
+        |(run, group, member, what)| {
+            let [joined, left] = turns.get(&run).copied().unwrap_or_default();
+            let (what, at) = match what {
+                0 => (Turn::Joined, joined),
+                _ => (Turn::Left, left),
+            };
+            let (member, kind) = objects.get(&member).cloned().ok_or_else(unknown)?;
+            Ok(MembershipChange {
+                what,
+                group: objects.get(&group).cloned().ok_or_else(unknown)?.0,
+                member,
+                kind,
+                when: Moment {
+                    run: RunKey(run),
+                    at,
+                },
+            })
+        },
+    )
+}
+
+fn unknown() -> String {
+    "a membership of an unknown object".into()
+}
+
+/// What a filter comes to in the store's own keys.
+struct Reach {
+    group: Option<i64>,
+    member: Option<i64>,
+    first: i64,
+    last: i64,
+}
+
+impl Reach {
+    /// Nothing where nothing can meet the filter.
+    async fn of(
+        view: &mut SqliteConnection,
+        connector: ConnectorKey,
+        filter: &ChangeFilter,
+    ) -> Result<Option<Self>> {
+        let mut keys = [None; 2];
+        for (key, id) in keys.iter_mut().zip([&filter.group, &filter.member]) {
+            if let Some(id) = id {
+                match find(view, connector, id).await? {
+                    Some(found) => *key = Some(found.key),
+                    None => return Ok(None),
+                }
+            }
+        }
+        let [group, member] = keys;
+        let (mut first, last) = match filter.run {
+            Some(run) => (run.0, run.0),
+            None => (0, i64::MAX),
+        };
+        if let Some(since) = filter.since {
+            let run: Option<i64> = sqlx::query_scalar(include_str!("first_run_since.sql"))
+                .bind(connector.0)
+                .bind(since)
+                .fetch_one(view)
+                .await?;
+            match run {
+                Some(run) => first = first.max(run),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(Self {
+            group,
+            member,
+            first,
+            last,
+        }))
+    }
+}
+
+/// What a held run would remove.
+pub(super) async fn removals(
+    view: &mut SqliteConnection,
+    run: RunKey,
+    what: Removable,
+    text: Option<&str>,
+    page: &PageRequest,
+) -> Result<Page<RemovalRecord>> {
+    let text = text.map(fold).unwrap_or_default();
+    match what {
+        Removable::Users => removed_objects(view, run, MemberKind::User, &text, page).await,
+        Removable::Groups => removed_objects(view, run, MemberKind::Group, &text, page).await,
+        Removable::Memberships => removed_memberships(view, run, &text, page).await,
+    }
+}
+
+async fn removed_objects(
+    view: &mut SqliteConnection,
+    run: RunKey,
+    kind: MemberKind,
+    text: &str,
+    page: &PageRequest,
+) -> Result<Page<RemovalRecord>> {
+    let after: Option<(String, i64)> = place(page, Listing::RemovedObjects)?;
+    let (name, key) = after.unwrap_or_default();
+    let rows: Vec<(i64, String, String, String, i64, i64)> =
+        sqlx::query_as(include_str!("removed_objects.sql"))
+            .bind(run.0)
+            .bind(kind_code(kind))
+            .bind(text)
+            .bind(name)
+            .bind(key)
+            .bind(one_more(page))
+            .fetch_all(&mut *view)
+            .await?;
+    let total = total_of(page, &rows, async |most| {
+        let counted = sqlx::query_scalar(include_str!("count_removed_objects.sql"))
+            .bind(run.0)
+            .bind(kind_code(kind))
+            .bind(text)
+            .bind(most)
+            .fetch_one(view)
+            .await?;
+        Ok(counted)
+    })
+    .await?;
+    paged(
+        rows,
+        page,
+        Listing::RemovedObjects,
+        total,
+        |row| (row.1.clone(), row.0),
+        |(_, _, id, name, kind, how)| {
+            Ok(RemovalRecord {
+                object: Named { id, name },
+                kind: decode_kind(kind)?,
+                group: None,
+                why: match how {
+                    0 => RemovalReason::Hidden,
+                    1 => RemovalReason::Removed,
+                    2 => RemovalReason::NotListed,
+                    3 => RemovalReason::Unreferenced,
+                    _ => return Err(format!("a removal of kind {how}").into()),
+                },
+            })
+        },
+    )
+}
+
+async fn removed_memberships(
+    view: &mut SqliteConnection,
+    run: RunKey,
+    text: &str,
+    page: &PageRequest,
+) -> Result<Page<RemovalRecord>> {
+    let after: Option<(i64, i64)> = place(page, Listing::RemovedMemberships)?;
+    let (group, member) = after.unwrap_or_default();
+    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(include_str!("removed_memberships.sql"))
+        .bind(run.0)
+        .bind(text)
+        .bind(group)
+        .bind(member)
+        .bind(one_more(page))
+        .fetch_all(&mut *view)
+        .await?;
+    let total = total_of(page, &rows, async |most| {
+        let counted = sqlx::query_scalar(include_str!("count_removed_memberships.sql"))
+            .bind(run.0)
+            .bind(text)
+            .bind(most)
+            .fetch_one(&mut *view)
+            .await?;
+        Ok(counted)
+    })
+    .await?;
+    let objects = objects(view, rows.iter().flat_map(|row| [row.0, row.1])).await?;
+    paged(
+        rows,
+        page,
+        Listing::RemovedMemberships,
+        total,
+        |row| (row.0, row.1),
+        |(group, member, why)| {
+            let (object, kind) = objects.get(&member).cloned().ok_or_else(unknown)?;
+            Ok(RemovalRecord {
+                object,
+                kind,
+                group: Some(objects.get(&group).cloned().ok_or_else(unknown)?.0),
+                why: match why {
+                    0 => RemovalReason::Removed,
+                    1 => RemovalReason::NotListed,
+                    2 => RemovalReason::WithObject,
+                    _ => return Err(format!("a removal for reason {why}").into()),
+                },
+            })
+        },
+    )
+}
+
+/// Objects by key.
+pub(super) async fn objects(
+    view: &mut SqliteConnection,
+    keys: impl Iterator<Item = i64>,
+) -> Result<HashMap<i64, (Named, MemberKind)>> {
+    let rows: Vec<(i64, String, String, i64)> = sqlx::query_as(include_str!("objects_by_key.sql"))
+        .bind(serde_json::to_string(&unique(keys))?)
+        .fetch_all(view)
+        .await?;
+    rows.into_iter()
+        .map(|(key, id, name, kind)| Ok((key, (Named { id, name }, decode_kind(kind)?))))
+        .collect()
+}
+
+fn unique(keys: impl Iterator<Item = i64>) -> Vec<i64> {
+    let mut keys: Vec<i64> = keys.collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}

@@ -1,0 +1,39 @@
+-- Which groups one member joined and left. Those that are, those that were, and the ends of these:
+-- of each the first, of which the first are the page.
+SELECT run, grp, member, what FROM (
+SELECT * FROM (
+    SELECT e.since AS run, e.grp AS grp, e.member AS member, 0 AS what
+    FROM member_of AS m
+    CROSS JOIN membership AS e ON e.grp = m.grp AND e.member = m.member
+    WHERE m.member = $3 AND $2 IS NULL
+    AND e.since IN (SELECT key FROM run WHERE connector = $1)
+    AND e.since BETWEEN $4 AND $5
+    AND (e.since < $6 OR e.since = $6 AND (e.grp, e.member, 0) > ($7, $8, $9))
+    ORDER BY e.since DESC, e.grp, e.member
+    LIMIT $10
+)
+UNION ALL
+SELECT * FROM (
+    SELECT e.since AS run, e.grp AS grp, e.member AS member, 0 AS what
+    FROM past_membership AS e INDEXED BY past_membership_by_member
+    WHERE e.member = $3 AND $2 IS NULL
+    AND e.since IN (SELECT key FROM run WHERE connector = $1)
+    AND e.since BETWEEN $4 AND $5
+    AND (e.since < $6 OR e.since = $6 AND (e.grp, e.member, 0) > ($7, $8, $9))
+    ORDER BY e.since DESC, e.grp, e.member
+    LIMIT $10
+)
+UNION ALL
+SELECT * FROM (
+    SELECT e.until AS run, e.grp AS grp, e.member AS member, 1 AS what
+    FROM past_membership AS e INDEXED BY past_membership_by_member
+    WHERE e.member = $3 AND $2 IS NULL
+    AND e.until IN (SELECT key FROM run WHERE connector = $1)
+    AND e.until BETWEEN $4 AND $5
+    AND (e.until < $6 OR e.until = $6 AND (e.grp, e.member, 1) > ($7, $8, $9))
+    ORDER BY e.until DESC, e.grp, e.member
+    LIMIT $10
+)
+)
+ORDER BY run DESC, grp, member, what
+LIMIT $10

@@ -1,0 +1,3 @@
+SELECT key, kind, state
+FROM object
+WHERE connector = $1 AND id = $2

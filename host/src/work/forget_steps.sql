@@ -1,0 +1,10 @@
+DELETE FROM transition
+WHERE
+    at < ?1
+    AND position NOT IN (
+        SELECT position FROM (
+            SELECT position, row_number() OVER (PARTITION BY connector ORDER BY position DESC) AS place
+            FROM transition
+        )
+        WHERE place <= ?2
+    );

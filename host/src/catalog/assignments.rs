@@ -120,7 +120,7 @@ fn fault(error: CatalogError) -> Fault {
     Fault {
         kind,
         code,
-        message: format!("{error}."),
+        message: format!("{}.", error.to_string().trim_end_matches('.')),
         remedy: Some(remedy.into()),
         setting: None,
     }

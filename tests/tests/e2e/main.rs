@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod catalog;
 mod changes;
 mod command;
 mod contract;

@@ -95,7 +95,10 @@ fn nothing<T>() -> Page<T> {
 }
 
 /// The directory's key of a connector; none where it has brought nothing yet.
-async fn key_of(plane: &Plane, connector: Uuid) -> Result<Option<ConnectorKey>, Problem> {
+pub(super) async fn key_of(
+    plane: &Plane,
+    connector: Uuid,
+) -> Result<Option<ConnectorKey>, Problem> {
     Ok(plane.directory.find(&connector.to_string()).await?)
 }
 

@@ -293,7 +293,13 @@ fn fields(path: &str, value: &Value, show: &mut impl FnMut(String, Shown)) {
     let Value::Object(members) = value else {
         return show(path.to_owned(), Shown::Line(one(value)));
     };
-    for (name, value) in members {
+    // What it is comes first.
+    let leads = |name: &str| ["name", "id"].contains(&name);
+    let first = ["name", "id"]
+        .into_iter()
+        .filter_map(|name| members.get_key_value(name));
+    let others = members.iter().filter(|(name, _)| !leads(name));
+    for (name, value) in first.chain(others) {
         let path = match path {
             "" => clean(name),
             path => format!("{path}.{}", clean(name)),

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io;
 
 use connector_host::api::problem::Problem;
+use reqwest::Response;
 use reqwest::header::LOCATION;
-use reqwest::{Response, StatusCode};
 use url::Url;
 
 use super::failure::Failure;
@@ -26,7 +26,8 @@ pub(super) async fn refused(server: &Url, has_token: bool, response: Response) -
         return foreign(server, &format!("{status} without a reason"));
     };
     problem.status = status.as_u16();
-    if status == StatusCode::UNAUTHORIZED {
+    // Other codes, such as that of a server without any user, have remedies of their own.
+    if problem.code == "access.sign-in" {
         problem.remedy = Some(
             if has_token {
                 "The token may be expired or revoked: put a valid one into CONNECTOR_TOKEN or a --token-file."

@@ -5,6 +5,9 @@ mod export;
 mod links;
 mod user;
 
+#[cfg(test)]
+mod tests;
+
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use connector_host::run::EXIT_PROCESSED;

@@ -3,6 +3,9 @@
 mod change;
 mod guard;
 
+#[cfg(test)]
+mod tests;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use connector_host::run::EXIT_PROCESSED;

@@ -1,56 +1,73 @@
 //! `connector-host run removals`.
 
+use std::io::Write;
+
 use anyhow::Result;
-use clap::{Args, ValueEnum};
-use serde_json::Value;
+use connector_host::run::EXIT_PROCESSED;
+use indicatif::HumanCount;
+use serde_json::{Value, json};
 
 use super::super::client::Client;
-use super::super::output::{Column, Output};
-use super::super::text::clean;
+use super::super::failure::Failure;
+use super::super::output::{Column, Form, Output};
+use super::super::text::plain;
 use super::One;
 
-/// Arguments of the command.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Removals {
-    #[command(flatten)]
-    one: One,
-    /// What of it.
-    #[arg(long, value_enum, default_value_t = What::Groups)]
-    what: What,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum What {
-    /// Users.
-    Users,
-    /// Groups.
-    Groups,
-    /// Direct memberships.
-    Memberships,
-}
-
 const COLUMNS: &[Column] = &[
-    Column::made("Name", |removal| named(removal, "object", "name")),
     Column::text("Kind", "/kind"),
-    Column::text("Group", "/group"),
-    Column::text("Why", "/why"),
-    Column::made("Id", |removal| named(removal, "object", "id")),
+    Column::text("Name", "/name"),
+    Column::text("Id", "/id"),
 ];
 
-fn named(removal: &Value, member: &str, field: &str) -> String {
-    let text = removal.get(member).and_then(|one| one.get(field)?.as_str());
-    clean(text.unwrap_or_default())
+/// What a held run would remove: how much of how much, and the first of them by name, as its report tells.
+pub(super) async fn show(one: &One, client: &Client, output: &mut Output) -> Result<u8> {
+    let id = one.id(client).await?;
+    let run = client.get(&["runs", &id])?.send().await?.body;
+    let Some(removals) = run.pointer("/report/removals") else {
+        return Err(Failure::input(
+            format!("run {id} keeps no removals back"),
+            "Only held runs do; `run list --state held` lists them.",
+        )
+        .into());
+    };
+    if output.form == Form::Json {
+        output.thing(removals)?;
+        return Ok(EXIT_PROCESSED);
+    }
+    for stream in ["users", "groups", "memberships"] {
+        let of = |name| removals.get(stream).and_then(|of| of.get(name)?.as_u64());
+        let (removed, held) = (of("removed").unwrap_or(0), of("held").unwrap_or(0));
+        writeln!(
+            output.console.out,
+            "{} of {} {stream} ({})",
+            HumanCount(removed),
+            HumanCount(held),
+            percent(removed, held)
+        )?;
+    }
+    let mut named = Vec::new();
+    for (list, kind) in [("groups", "group"), ("users", "user")] {
+        let sample = removals.get("sample").and_then(|sample| sample.get(list));
+        for one in sample.and_then(Value::as_array).into_iter().flatten() {
+            let text = |name| one.get(name).cloned().unwrap_or_default();
+            named.push(json!({"kind": kind, "name": text("name"), "id": text("id")}));
+        }
+    }
+    let memberships = removals.pointer("/sample/memberships");
+    for one in memberships.and_then(Value::as_array).into_iter().flatten() {
+        let of = |name| plain(one.get(name).unwrap_or(&Value::Null));
+        let name = format!("{} in {}", of("member"), of("group"));
+        named.push(json!({"kind": "membership", "name": name}));
+    }
+    if !named.is_empty() {
+        writeln!(output.console.out)?;
+        output.whole(&named, COLUMNS)?;
+    }
+    output.note("the first of each are named")?;
+    Ok(EXIT_PROCESSED)
 }
 
-impl Removals {
-    pub(super) async fn run(self, client: &Client, output: &mut Output) -> Result<u8> {
-        let id = self.one.id(client).await?;
-        let what = match self.what {
-            What::Users => "users",
-            What::Groups => "groups",
-            What::Memberships => "memberships",
-        };
-        let request = client.get(&["runs", &id, "removals"])?.query("what", what);
-        output.list(request, COLUMNS).await
-    }
+#[expect(clippy::cast_precision_loss, reason = "a percentage to show")]
+fn percent(removed: u64, held: u64) -> String {
+    format!("{:.1} %", 100.0 * removed as f64 / held.max(1) as f64)
 }

@@ -253,3 +253,28 @@ async fn a_list_of_runs_is_a_table_of_what_they_changed() {
     assert!(ran.out.contains("+1,200 -3"), "{ran:?}");
     assert_eq!(count.load(Ordering::Relaxed), 1);
 }
+
+#[tokio::test]
+async fn what_a_held_run_would_remove_is_told_with_shares_and_names() {
+    let held = || async {
+        let mut run = a_run("held");
+        run["report"] = json!({"removals": {
+            "users": {"removed": 0, "held": 10}, "groups": {"removed": 412, "held": 1032},
+            "memberships": {"removed": 1, "held": 4},
+            "sample": {"users": [], "groups": [{"id": "g1", "name": "Finance"}]},
+        }});
+        Json(run)
+    };
+    let server = serve(Router::new().route(&format!("/api/v1/runs/{RUN}"), get(held))).await;
+    let ran = run(&server, &["run", "removals", RUN, "--table"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.out.contains("412 of 1,032 groups (39.9 %)\n"),
+        "{ran:?}"
+    );
+    assert!(ran.out.contains("Finance"), "{ran:?}");
+    let (router, _) = watched(Vec::new());
+    let ran = run(&serve(router).await, &["run", "removals", RUN]).await;
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("keeps no removals back"), "{ran:?}");
+}

@@ -98,7 +98,9 @@ async fn everything(
     });
     let lines = stream::unfold(receiver, async |mut receiver| {
         Some((receiver.recv().await?, receiver))
-    });
+    })
+    // Whoever compresses it asks once more after its end.
+    .fuse();
     Ok(download(NDJSON, "export.ndjson", Body::from_stream(lines)))
 }
 

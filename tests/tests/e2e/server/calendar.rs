@@ -23,7 +23,10 @@ async fn foretold_and_run(now: &str, runs: usize) {
         "rhythm": { "kind": "cron", "expression": "30 2 * * *" },
     });
     let profile = json!({ "name": "nightly", "schedule": schedule, "baseline": "weekly" });
-    let made = api.make(&connector.path("/profiles"), &profile).await.unwrap();
+    let made = api
+        .make(&connector.path("/profiles"), &profile)
+        .await
+        .unwrap();
     let wanted = json!({
         "schedule": schedule, "baseline": "weekly", "profile": made["id"], "count": runs,
     });
@@ -70,7 +73,9 @@ async fn hours_that_were_missed_are_made_up_for_by_one_run() {
         "rhythm": { "kind": "every", "count": 1, "unit": "hours", "start": "2026-06-01T09:00:00" },
     });
     let profile = json!({ "name": "hourly", "schedule": schedule });
-    api.make(&connector.path("/profiles"), &profile).await.unwrap();
+    api.make(&connector.path("/profiles"), &profile)
+        .await
+        .unwrap();
     let at = "2026-06-02T09:00:00Z".parse().unwrap();
     let run = inside.run_of(&connector.id, at).await;
     assert_eq!(run["trigger"]["missed"], 24, "{run:#}");

@@ -10,7 +10,13 @@ async fn decimated() -> (Stage, Connector, usize) {
     let stage = Stage::new().await;
     let connector = stage.connector("contoso").await;
     stage.succeed(&connector).await;
-    let doomed: Vec<_> = stage.simulator.truth().users.into_keys().step_by(3).collect();
+    let doomed: Vec<_> = stage
+        .simulator
+        .truth()
+        .users
+        .into_keys()
+        .step_by(3)
+        .collect();
     for id in &doomed {
         let id = id.clone();
         stage.simulator.mutate(&Operation::Delete { id }).unwrap();
@@ -71,7 +77,9 @@ async fn an_allowed_removal_is_made_and_the_next_run_goes_on_from_there() {
     let allowed = stage.api.make(&path, &decision("allow")).await.unwrap();
     assert_eq!(allowed["state"], "processed");
     assert_eq!(users(&stage, &connector).await, before - doomed);
-    stage.assert_equals_tenant(&connector, "after the removal").await;
+    stage
+        .assert_equals_tenant(&connector, "after the removal")
+        .await;
     let next = stage.succeed(&connector).await;
     assert_eq!(next["mode"], "incremental", "{next:#}");
 }

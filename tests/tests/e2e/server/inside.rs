@@ -55,7 +55,12 @@ impl Inside {
         let answer = nobody.post("/setup", &body).await.unwrap();
         let session = answer.expect(201).unwrap();
         let api = nobody.with(Credentials::Session {
-            cookie: answer.header("set-cookie").split(';').next().unwrap().to_owned(),
+            cookie: answer
+                .header("set-cookie")
+                .split(';')
+                .next()
+                .unwrap()
+                .to_owned(),
             csrf: Some(text(&session["csrfToken"])),
         });
         // Unlike a session, a token lasts for however long the test turns the clock.

@@ -133,7 +133,10 @@ impl Connector {
 }
 
 pub(crate) fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("no text: {value}"))
+        .to_owned()
 }
 
 /// What a connector's export streams, a document a line.
@@ -175,11 +178,7 @@ impl Comparison {
 }
 
 /// Compares what the API exports of a connector with the tenant.
-pub(crate) async fn equals_tenant(
-    api: &Api,
-    connector: &str,
-    simulator: &Simulator,
-) -> Comparison {
+pub(crate) async fn equals_tenant(api: &Api, connector: &str, simulator: &Simulator) -> Comparison {
     let ids = |records: Vec<Value>| records.iter().map(|record| text(&record["id"])).collect();
     let held = Ends {
         users: ids(exported(api, connector, "users").await),

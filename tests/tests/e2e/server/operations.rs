@@ -45,7 +45,11 @@ async fn copied(stage: &Stage) -> ServerUnderTest {
         [output.stdout, output.stderr].concat()
     };
     let mut command = stage.server.command(&["backup"]);
-    run(command.arg(&backup).arg("--data-dir").arg(stage.server.data())).await;
+    run(command
+        .arg(&backup)
+        .arg("--data-dir")
+        .arg(stage.server.data()))
+    .await;
     let key = std::fs::read(stage.server.key()).unwrap();
     let mut needles = spellings(&[DEMO_CLIENT_SECRET.to_owned()]);
     needles.push(key.trim_ascii().to_vec());
@@ -118,7 +122,10 @@ fn series(text: &str) -> BTreeMap<String, f64> {
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (name, number) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}"));
         let number: f64 = number.parse().unwrap_or_else(|_| panic!("{line}"));
-        assert!(series.insert(name.to_owned(), number).is_none(), "{line} twice");
+        assert!(
+            series.insert(name.to_owned(), number).is_none(),
+            "{line} twice"
+        );
     }
     series
 }
@@ -131,9 +138,14 @@ async fn metrics_tell_of_the_runs_and_of_what_is_held() {
     stage.simulator.churn(4, 20);
     let second = stage.succeed(&connector).await;
     let metrics = async |api: &harness::server::Api| {
-        api.call(http::Method::GET, "/metrics", &[], None).await.unwrap()
+        api.call(http::Method::GET, "/metrics", &[], None)
+            .await
+            .unwrap()
     };
-    assert_eq!(metrics(&stage.server.anonymous().unwrap()).await.status, 401);
+    assert_eq!(
+        metrics(&stage.server.anonymous().unwrap()).await.status,
+        401
+    );
     let viewer = stage.server.role("viewer").await.unwrap();
     let told = metrics(&viewer).await;
     assert_eq!(told.status, 200);
@@ -150,9 +162,13 @@ async fn metrics_tell_of_the_runs_and_of_what_is_held() {
     let requests = [&first, &second].map(|run| run["requests"].as_f64().unwrap());
     assert_eq!(of("connector_requests_total"), requests.iter().sum::<f64>());
     let truth = stage.simulator.truth();
-    let held = series.iter().find(|(name, _)| {
-        name.starts_with("connector_held{") && name.contains("users")
-    });
-    assert_eq!(held.map(|(_, n)| *n), Some(truth.users.len() as f64), "{text_of_metrics}");
+    let held = series
+        .iter()
+        .find(|(name, _)| name.starts_with("connector_held{") && name.contains("users"));
+    assert_eq!(
+        held.map(|(_, n)| *n),
+        Some(truth.users.len() as f64),
+        "{text_of_metrics}"
+    );
     assert_eq!(text(&second["mode"]), "incremental");
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use harness::simulator::{Simulator, SimulatorOptions, TenantSpec};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::inside::Inside;
 use super::kit::{Connector, equals_tenant};
@@ -22,12 +22,16 @@ fn minutes() -> i64 {
 /// The memory is that of a process of its own, in which no other test runs.
 #[test]
 fn after_a_day_of_runs_the_directories_equal_their_tenants_and_nothing_has_grown() {
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
+    let output = std::process::Command::new(std::env::args_os().next().unwrap())
         .args(["--exact", "server::soak::a_day", "--ignored", "--nocapture"])
         .output()
         .unwrap();
     let told = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&told));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&told)
+    );
 }
 
 fn resident_pages() -> u64 {
@@ -92,7 +96,9 @@ async fn a_day() {
                 },
             },
         });
-        api.make(&connector.path("/profiles"), &profile).await.unwrap();
+        api.make(&connector.path("/profiles"), &profile)
+            .await
+            .unwrap();
         connectors.push(connector);
     }
     let rounds = 24 * 60 / minutes();
@@ -120,8 +126,14 @@ async fn a_day() {
         equal.assert("after a day");
     }
     let (early, late) = (early.unwrap(), Size::now(&inside));
-    assert!(late.memory * 2 < early.memory * 3, "{early:?}, then {late:?}");
-    assert!(late.queue <= early.queue.max(1 << 20), "{early:?}, then {late:?}");
+    assert!(
+        late.memory * 2 < early.memory * 3,
+        "{early:?}, then {late:?}"
+    );
+    assert!(
+        late.queue <= early.queue.max(1 << 20),
+        "{early:?}, then {late:?}"
+    );
     let kept = api.all("/runs?limit=500").await.unwrap().len();
     assert!(kept <= 2 * (KEPT as usize + 3), "{kept} runs are kept");
 }
@@ -131,9 +143,12 @@ async fn settled(inside: &Inside, connector: &Connector) {
     let path = connector.path("/overview");
     for _ in 0..2_000 {
         let overview = inside.api.read(&path).await.unwrap();
-        let last: Timestamp = super::kit::text(&overview["last"]["queued"]).parse().unwrap();
-        let is_of_the_day_after = last.as_second() > START.parse::<Timestamp>().unwrap().as_second() + 86_400;
-        if overview.get("open") == None::<&Value> && is_of_the_day_after {
+        let last: Timestamp = super::kit::text(&overview["last"]["queued"])
+            .parse()
+            .unwrap();
+        let is_of_the_day_after =
+            last.as_second() > START.parse::<Timestamp>().unwrap().as_second() + 86_400;
+        if overview.get("open").is_none() && is_of_the_day_after {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;

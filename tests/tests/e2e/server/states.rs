@@ -19,11 +19,18 @@ fn step(from: &str, to: &str, event: &str, actor: &str) -> Step {
 
 /// All steps of a connector, oldest first. Each has a cause for people.
 async fn steps(stage: &Stage, connector: &Connector) -> Vec<Step> {
-    let mut steps = stage.api.all(&connector.path("/transitions")).await.unwrap();
+    let mut steps = stage
+        .api
+        .all(&connector.path("/transitions"))
+        .await
+        .unwrap();
     steps.reverse();
     let told = |step: &Value| {
         assert!(text(&step["cause"]).len() > 5, "a cause in {step}");
-        assert!(!text(&step["actor"]["name"]).is_empty(), "an actor in {step}");
+        assert!(
+            !text(&step["actor"]["name"]).is_empty(),
+            "an actor in {step}"
+        );
         (
             step.get("from").map(text),
             text(&step["to"]),
@@ -67,7 +74,13 @@ async fn a_connector_goes_through_all_its_states_and_each_step_is_told() {
     // A profile with a schedule, without one, and with one again.
     let profile = connector.path(&format!("/profiles/{}", connector.profile));
     let schedule = json!({ "schedule": far_away() });
-    stage.api.patch(&profile, &schedule).await.unwrap().success().unwrap();
+    stage
+        .api
+        .patch(&profile, &schedule)
+        .await
+        .unwrap()
+        .success()
+        .unwrap();
     post(&stage, &format!("{profile}/deactivate")).await;
     post(&stage, &format!("{profile}/activate")).await;
     expected.extend([

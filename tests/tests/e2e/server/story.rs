@@ -53,8 +53,9 @@ async fn a_wrong_field_is_named_and_nothing_is_kept() {
     assert_eq!(refused.header("content-type"), "application/problem+json");
     let paths: Vec<_> = problem["errors"].as_array().unwrap().iter().collect();
     assert!(
-        paths.iter().any(|error| error["path"] == "settings.tenantId"
-            && error["remedy"].is_string()),
+        paths
+            .iter()
+            .any(|error| error["path"] == "settings.tenantId" && error["remedy"].is_string()),
         "{problem:#}"
     );
     assert!(stage.api.all("/connectors").await.unwrap().is_empty());
@@ -85,7 +86,10 @@ async fn a_run_is_watched_from_its_beginning_to_its_end() {
     let mut events = stage.api.events(&path, None).await.unwrap();
     let seen = events.rest().await.unwrap();
     assert_eq!(seen[0].name, "state", "{seen:#?}");
-    let progress: Vec<_> = seen.iter().filter(|event| event.name == "progress").collect();
+    let progress: Vec<_> = seen
+        .iter()
+        .filter(|event| event.name == "progress")
+        .collect();
     assert!(!progress.is_empty(), "{seen:#?}");
     let last = seen.last().unwrap();
     assert_eq!((last.name.as_str(), last.id.as_str()), ("run", "end"));
@@ -100,7 +104,9 @@ async fn a_group_is_found_by_name_with_who_is_in_it_and_why() {
     let stage = Stage::new().await;
     let connector = stage.connector("contoso").await;
     stage.succeed(&connector).await;
-    stage.assert_equals_tenant(&connector, "after the first run").await;
+    stage
+        .assert_equals_tenant(&connector, "after the first run")
+        .await;
     let truth = stage.simulator.truth();
     let Nest { outer, inner, user } = nest(&truth);
     let name = name_of(&truth, &outer);
@@ -110,12 +116,20 @@ async fn a_group_is_found_by_name_with_who_is_in_it_and_why() {
         let path = path
             .extend_pairs([("match", how), ("text", part), ("limit", "500")])
             .finish();
-        ids(&stage.api.read(&format!("/directory/groups?{path}")).await.unwrap())
+        ids(&stage
+            .api
+            .read(&format!("/directory/groups?{path}"))
+            .await
+            .unwrap())
     };
     let characters: Vec<char> = name.chars().collect();
     let beginning: String = characters.iter().take(3).collect();
     let middle: String = characters.iter().skip(1).take(5).collect();
-    assert!(search("prefix", &beginning.to_uppercase()).await.contains(&outer));
+    assert!(
+        search("prefix", &beginning.to_uppercase())
+            .await
+            .contains(&outer)
+    );
     assert!(search("substring", middle.trim()).await.contains(&outer));
     assert!(search("prefix", "no group is called this").await.is_empty());
 
@@ -136,7 +150,10 @@ async fn a_group_is_found_by_name_with_who_is_in_it_and_why() {
 
     let of = connector.path(&format!("/users/{user}/groups?effective=true&limit=500"));
     assert!(ids(&stage.api.read(&of).await.unwrap()).contains(&outer));
-    let person = stage.api.read(&connector.path(&format!("/users/{user}"))).await;
+    let person = stage
+        .api
+        .read(&connector.path(&format!("/users/{user}")))
+        .await;
     let person = person.unwrap();
     let mail = &person["document"]["userData"]["userDetails"]["emailId"];
     assert_eq!(*mail, truth.users[&user]["mail"]);
@@ -150,10 +167,16 @@ async fn an_incremental_run_brings_what_changed_and_tells_who_joined_and_left() 
     stage.simulator.churn(5, 40);
     let run = stage.succeed(&connector).await;
     assert_eq!(run["mode"], "incremental", "{run:#}");
-    stage.assert_equals_tenant(&connector, "after changes").await;
+    stage
+        .assert_equals_tenant(&connector, "after changes")
+        .await;
     let counted = |what: &str| run["memberships"][what].as_u64().unwrap();
     assert!(counted("added") + counted("removed") > 0, "{run:#}");
-    let changes = stage.api.all(&connector.path("/changes?limit=500")).await.unwrap();
+    let changes = stage
+        .api
+        .all(&connector.path("/changes?limit=500"))
+        .await
+        .unwrap();
     assert!(!changes.is_empty());
 }
 
@@ -167,16 +190,32 @@ async fn another_transform_map_and_a_group_link_show_in_the_documents_after_the_
     // A copy of the map in use, in which titles are shouted.
     let used = stage.api.read(&profile).await.unwrap();
     let clone = format!("/transform-maps/{}/clone", text(&used["map"]["id"]));
-    let own = stage.api.make(&clone, &json!({ "name": "loud" })).await.unwrap();
+    let own = stage
+        .api
+        .make(&clone, &json!({ "name": "loud" }))
+        .await
+        .unwrap();
     let mut rules = own["rules"].clone();
     let title = rules.as_array_mut().unwrap().iter_mut();
     let mut title = title.filter(|r| r["target"] == "userData.userDetails.title");
     title.next().unwrap()["functions"] = json!(["upper"]);
     let map = format!("/transform-maps/{}", text(&own["id"]));
     let changed = json!({ "rules": rules, "comment": "louder" });
-    stage.api.patch(&map, &changed).await.unwrap().success().unwrap();
+    stage
+        .api
+        .patch(&map, &changed)
+        .await
+        .unwrap()
+        .success()
+        .unwrap();
     let use_it = json!({ "map": own["id"] });
-    stage.api.patch(&profile, &use_it).await.unwrap().success().unwrap();
+    stage
+        .api
+        .patch(&profile, &use_it)
+        .await
+        .unwrap()
+        .success()
+        .unwrap();
     let run = stage.succeed(&connector).await;
     assert_eq!(run["mode"], "snapshot", "{run:#}");
     let titles: Vec<_> = exported(&stage.api, &connector.id, "users").await;
@@ -204,6 +243,36 @@ async fn another_transform_map_and_a_group_link_show_in_the_documents_after_the_
     assert!(found, "{} documents carry it", carrying.len());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_arrives_whole_compressed_or_not() {
+    let stage = Stage::new().await;
+    let connector = stage.connector("contoso").await;
+    stage.succeed(&connector).await;
+    for what in ["users", "groups", "memberships", "documents"] {
+        let path = format!("/api/v1{}", connector.path(&format!("/export?what={what}")));
+        let mut bodies = Vec::new();
+        for encoding in ["identity", "gzip"] {
+            let accept = [("accept-encoding", encoding)];
+            let answer = stage.api.call(http::Method::GET, &path, &accept, None);
+            let answer = answer.await.unwrap();
+            // The client unpacks only what it asked for by itself.
+            bodies.push(match answer.header("content-encoding") {
+                "gzip" => unpacked(&answer.body),
+                _ => answer.body,
+            });
+        }
+        assert!(bodies[0].len() > 1_000);
+        assert!(bodies[0] == bodies[1], "{what} differ");
+    }
+}
+
+fn unpacked(body: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(body);
+    std::io::Read::read_to_end(&mut decoder, &mut all).unwrap();
+    all
+}
+
 /// What nobody but the vault and the host's memory may hold.
 fn secrets(simulator: &Simulator) -> Vec<Vec<u8>> {
     let mut secrets = simulator.access_tokens();
@@ -217,7 +286,11 @@ async fn the_secret_and_tokens_are_in_no_answer_no_log_and_no_file() {
     let everything = |setup: harness::server::Setup| setup.set("log.filter", "trace");
     let mut stage = Stage::with(crate::lab::small(), everything).await;
     let connector = stage.connector("contoso").await;
-    stage.api.make(&connector.path("/check"), &json!({})).await.unwrap();
+    stage
+        .api
+        .make(&connector.path("/check"), &json!({}))
+        .await
+        .unwrap();
     stage.succeed(&connector).await;
     for path in [
         connector.path(""),
@@ -230,7 +303,7 @@ async fn the_secret_and_tokens_are_in_no_answer_no_log_and_no_file() {
         stage.api.read(&path).await.unwrap();
     }
     let shown = stage.api.read(&connector.path("")).await.unwrap();
-    assert_eq!(shown["secrets"][0]["key"], "clientSecret", "{shown:#}");
+    assert_eq!(shown["secrets"][0]["name"], "clientSecret", "{shown:#}");
     let needles = secrets(&stage.simulator);
     let read = |stage: &Stage| {
         let mut read = 0;

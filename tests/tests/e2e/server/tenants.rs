@@ -103,13 +103,19 @@ async fn a_tenant_that_fails_and_a_deleted_connector_leave_the_other_alone() {
     assert!(runs.iter().all(|run| run["state"] == "processed"));
     two.tenants[0].edit_app(|app| app.secret_expired = true);
     let [failed, fine] = two.run().await;
-    assert_eq!((&failed["state"], &fine["state"]), (&json!("failed"), &json!("processed")));
+    assert_eq!(
+        (&failed["state"], &fine["state"]),
+        (&json!("failed"), &json!("processed"))
+    );
     let path = two.connectors[0].path("?data=remove");
     api.delete(&path).await.unwrap().expect(204).unwrap();
     let gone = two.server.eventually("its data is gone", async || {
         let found = api.all("/directory/groups?limit=500").await?;
         let own = two.connectors[0].id.as_str();
-        Ok(found.iter().all(|group| group["connector"] != own).then_some(()))
+        Ok(found
+            .iter()
+            .all(|group| group["connector"] != own)
+            .then_some(()))
     });
     gone.await.unwrap();
     let users = exported(&api, &two.connectors[1].id, "users").await;

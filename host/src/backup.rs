@@ -377,5 +377,4 @@ fn copy_back(from: &Path, to: &Path, files: &BTreeMap<String, Entry>) -> Result<
 }
 
 #[cfg(test)]
-#[path = "backup_tests.rs"]
 mod tests;

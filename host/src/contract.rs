@@ -4,14 +4,16 @@
 //! `plugin::convert`.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Static facts about a plugin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Description {
     /// Stable identifier.
     pub name: String,
     /// Its version.
+    #[schema(value_type = String)]
     pub version: semver::Version,
     /// Who makes the product that data comes from.
     pub vendor: String,
@@ -60,7 +62,7 @@ impl Description {
 }
 
 /// One thing to configure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Setting {
     /// Key in the settings document.
@@ -79,7 +81,7 @@ pub struct Setting {
 }
 
 /// What may be entered for a setting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum SettingKind {
     /// A string.
@@ -97,7 +99,7 @@ pub enum SettingKind {
 }
 
 /// One choice of a setting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Choice {
     /// The value in the settings document.
     pub value: String,
@@ -106,7 +108,7 @@ pub struct Choice {
 }
 
 /// Something to be granted at the vendor's side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Permission {
     /// The name to look for.
     pub name: String,
@@ -117,7 +119,7 @@ pub struct Permission {
 }
 
 /// A model of records.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DataModel {
     /// Name to show.
@@ -130,7 +132,7 @@ pub struct DataModel {
 }
 
 /// A field of a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Field {
     /// Names joined with `.`; `[]` marks a list.
     pub path: String,
@@ -141,7 +143,7 @@ pub struct Field {
 }
 
 /// How source records become target documents.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TransformMap {
     /// Name to show.
@@ -155,7 +157,7 @@ pub struct TransformMap {
 }
 
 /// One target field and where its value comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
     /// Target path.
@@ -186,7 +188,7 @@ pub struct Problem {
 }
 
 /// A line of the connection test.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CheckLine {
     /// What was tested.
     pub item: String,
@@ -200,7 +202,7 @@ pub struct CheckLine {
 }
 
 /// How a line of the connection test went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckOutcome {
     /// As it should be.
@@ -221,7 +223,7 @@ pub struct Candidates {
 }
 
 /// A group to choose from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Candidate {
     /// Identifier at the source.
     pub id: String,
@@ -232,7 +234,7 @@ pub struct Candidate {
 }
 
 /// A group of the source and the platform's groups that it feeds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GroupLink {
     /// Identifier at the source.
@@ -266,7 +268,7 @@ pub struct Expectation {
 }
 
 /// Why a hook could not do its work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error, ToSchema)]
 #[error("{message} [{code}]")]
 #[serde(rename_all = "camelCase")]
 pub struct Fault {
@@ -285,7 +287,7 @@ pub struct Fault {
 }
 
 /// Who must act on a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// The administrator: a setting is wrong.

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{Access, AccessError};
+use crate::catalog::{Catalog, Installed};
 use crate::clock::Clock;
 use crate::config::{Config, VaultPolicy, user_folder};
 use crate::database::{Database, DatabaseError};
@@ -19,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::plugin::registry::{Registry, RegistryError};
 use crate::plugin::{Engine, PluginError, make_private};
 use crate::vault::{Key, KeyError, KeyPlace, Vault, VaultError};
-use crate::work::{NoAssignments, Plugins, Work, WorkError, Workshop};
+use crate::work::{Assignments, Plugins, Work, WorkError, Workshop};
 
 /// Everything that a serving host works with.
 pub struct ControlPlane {
@@ -43,6 +44,8 @@ pub struct ControlPlane {
     pub access: Arc<Access>,
     /// Secrets, encrypted at rest.
     pub vault: Arc<Vault>,
+    /// What administrators configured.
+    pub catalog: Arc<Catalog>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What is run when, what runs now, and what became of it.
@@ -121,12 +124,19 @@ impl ControlPlane {
         let plugins = plugins_folder(&data_dir);
         let code = Registry::code_folder(&plugins);
         let engine = Engine::new(config.limits.clone(), Some(&code))?;
-        let registry = Registry::open(&engine, &plugins, config.plugins.clone())?;
-        let registry = Arc::new(registry);
+        let registry = Arc::new(Registry::open(&engine, &plugins, config.plugins.clone())?);
         let egress = Egress::new(config.network.options())?;
         let vault = Vault::new(open_key(&config.vault, &database).await?);
         vault.verify(&database).await.map_err(OpenError::Vault)?;
         let access = Access::new(database.clone(), Arc::clone(&clock), config.access.clone())?;
+        let vault = Arc::new(vault);
+        let types = Installed::new(Arc::clone(&registry), Arc::clone(&egress));
+        let catalog = Arc::new(Catalog::new(
+            database.clone(),
+            Arc::clone(&vault),
+            Arc::new(types),
+            Arc::clone(&clock),
+        ));
         let (metrics, shutdown, tasks) =
             <(Arc<Metrics>, CancellationToken, TaskTracker)>::default();
         let executor = Plugins::new(
@@ -140,7 +150,7 @@ impl ControlPlane {
             database: database.clone(),
             queue: data_dir.join("queue.sqlite"),
             clock: Arc::clone(&clock),
-            assignments: Arc::new(NoAssignments::default()),
+            assignments: Arc::clone(&catalog) as Arc<dyn Assignments>,
             executor: Arc::new(executor),
             policy: config.runs.clone(),
         });
@@ -153,7 +163,8 @@ impl ControlPlane {
         ));
         Ok(Self {
             access: Arc::new(access),
-            vault: Arc::new(vault),
+            catalog,
+            vault,
             database,
             directory,
             directory_database,

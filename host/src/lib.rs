@@ -37,6 +37,7 @@ pub mod access;
 pub mod api;
 pub mod audit;
 pub mod backup;
+pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod contract;

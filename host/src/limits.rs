@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::config::{Field, Section};
 
@@ -291,22 +292,52 @@ impl Default for Patience {
     }
 }
 
-/// When the mass-change guard holds a run: where it would remove more than `share` *and* more than
-/// `count` of the users, the groups or the memberships.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// When the mass-change guard holds a run: where it would remove more of the users, the groups or the
+/// memberships than their threshold lets through.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Guard {
+    /// For users.
+    pub users: Threshold,
+    /// For groups.
+    pub groups: Threshold,
+    /// For direct memberships.
+    pub memberships: Threshold,
+}
+
+/// How much of one stream a run may remove: it is held where that is more than `share` *and* more than
+/// `count`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Threshold {
     /// Share of what is held, from 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
     pub share: f64,
-    /// Count below which nothing is ever held.
+    /// Count up to which nothing is ever held.
     pub count: u64,
 }
 
-impl Default for Guard {
+impl Default for Threshold {
     fn default() -> Self {
         Self {
             share: 0.2,
             count: 50,
+        }
+    }
+}
+
+impl Guard {
+    /// The same share for users, groups and memberships, with the default counts.
+    #[must_use]
+    pub fn of_share(share: f64) -> Self {
+        let threshold = Threshold {
+            share,
+            ..Threshold::default()
+        };
+        Self {
+            users: threshold,
+            groups: threshold,
+            memberships: threshold,
         }
     }
 }

@@ -46,7 +46,7 @@ pub use network::Network;
 #[cfg(test)]
 pub(crate) use oidc::testing as oidc_testing;
 pub use oidc::{OIDC_COOKIE, OIDC_PATIENCE, OidcAnswer, OidcError, Started};
-pub use policy::{AccessPolicy, OidcPolicy, PasswordSignIn, PolicyError, WrongField};
+pub use policy::{AccessPolicy, OidcPolicy, PasswordSignIn, PolicyError, ProxyUrl, WrongField};
 pub(crate) use secret::deserialize as deserialize_secret;
 pub use session::{NewSession, SessionEntry, SignedInBy};
 pub use token::{NewToken, Token};
@@ -182,7 +182,8 @@ impl Access {
         policy: AccessPolicy,
     ) -> Result<Self, AccessError> {
         policy.check()?;
-        let oidc = policy.oidc.clone().map(oidc::Oidc::new).transpose()?;
+        let provider = policy.oidc.is_given().then(|| policy.oidc.clone());
+        let oidc = provider.map(oidc::Oidc::new).transpose()?;
         Ok(Self {
             database,
             clock,

@@ -239,14 +239,14 @@ impl Access {
     /// Ends all sessions of the caller's user but the caller's own. Tells how many.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// Where the caller has none, or the database fails.
     pub async fn sign_out_elsewhere(&self, caller: &Caller) -> Result<u64, AccessError> {
-        let own = caller.session().ok();
+        let own = caller.session()?;
         self.database
             .write(async |connection| {
-                let ended = sqlx::query("DELETE FROM session WHERE user = $1 AND id IS NOT $2")
+                let ended = sqlx::query("DELETE FROM session WHERE user = $1 AND id <> $2")
                     .bind(caller.user.id.to_string())
-                    .bind(own.map(|id| id.to_string()))
+                    .bind(own.to_string())
                     .execute(&mut *connection)
                     .await?
                     .rows_affected();
@@ -266,9 +266,9 @@ impl Access {
     /// The sessions of the caller's user, the newest first.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// Where the caller has none (where people sign in from is nothing for programs), or the database fails.
     pub async fn sessions(&self, caller: &Caller) -> Result<Vec<SessionEntry>, AccessError> {
-        let own = caller.session().ok();
+        let own = caller.session()?;
         let now = self.now();
         let entries: Result<Vec<SessionEntry>, AccessError> = self
             .database
@@ -334,11 +334,11 @@ impl Found {
     }
 }
 
-fn entry(row: &SqliteRow, own: Option<Uuid>) -> Result<SessionEntry, DatabaseError> {
+fn entry(row: &SqliteRow, own: Uuid) -> Result<SessionEntry, DatabaseError> {
     let id = uuid(row.try_get("id")?)?;
     Ok(SessionEntry {
         id,
-        current: own == Some(id),
+        current: own == id,
         by: SignedInBy::of(row.try_get("means")?)?,
         created_at: instant(row.try_get("created_at")?)?,
         seen_at: instant(row.try_get("seen_at")?)?,

@@ -80,17 +80,17 @@ fn make_room<K: Eq + Hash + Clone>(calm: &mut HashMap<K, Timestamp>, now: Timest
 }
 
 /// Where an attempt came from, as it is counted.
-pub(super) type From = Option<IpAddr>;
+pub(super) type Place = Option<IpAddr>;
 
 /// All brakes of a server. They forget when it restarts.
 #[derive(Debug)]
 pub(super) struct Throttle {
-    pair: Brake<(From, String)>,
-    address: Brake<From>,
+    pair: Brake<(Place, String)>,
+    address: Brake<Place>,
     name: Brake<String>,
-    setup: Brake<From>,
+    setup: Brake<Place>,
     setup_all: Brake<()>,
-    provider: Brake<From>,
+    provider: Brake<Place>,
 }
 
 impl Default for Throttle {
@@ -110,7 +110,7 @@ impl Throttle {
     /// Before a password is checked.
     pub(super) fn attempt(
         &self,
-        from: From,
+        from: Place,
         name: &str,
         now: Timestamp,
     ) -> Result<(), AccessError> {
@@ -125,7 +125,7 @@ impl Throttle {
     }
 
     /// The password was right.
-    pub(super) fn succeeded(&self, from: From, name: &str, stranger: bool) {
+    pub(super) fn succeeded(&self, from: Place, name: &str, stranger: bool) {
         let from = from.map(subscriber);
         self.pair.forget(&(from, name.to_owned()));
         self.address.give_back(&from);
@@ -135,13 +135,13 @@ impl Throttle {
     }
 
     /// Before a setup code is compared.
-    pub(super) fn setup(&self, from: From, now: Timestamp) -> Result<(), AccessError> {
+    pub(super) fn setup(&self, from: Place, now: Timestamp) -> Result<(), AccessError> {
         self.setup.take(&from.map(subscriber), now)?;
         self.setup_all.take(&(), now)
     }
 
     /// Before somebody is sent to the identity provider.
-    pub(super) fn provider(&self, from: From, now: Timestamp) -> Result<(), AccessError> {
+    pub(super) fn provider(&self, from: Place, now: Timestamp) -> Result<(), AccessError> {
         self.provider.take(&from.map(subscriber), now)
     }
 }
@@ -152,7 +152,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn from(last: u8) -> From {
+    fn from(last: u8) -> Place {
         Some(IpAddr::from([203, 0, 113, last]))
     }
 

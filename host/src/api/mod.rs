@@ -14,12 +14,20 @@ pub mod problem;
 pub mod revision;
 
 mod audit;
+mod connector_types;
+mod connectors;
+mod data_models;
 mod directory;
 mod events;
+mod group_links;
+mod known;
 mod oidc;
 mod openapi;
 mod plugins;
+mod profiles;
+mod refusal;
 mod runs;
+mod schedules;
 mod session;
 mod setup;
 #[cfg(test)]
@@ -27,6 +35,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod transform_maps;
 mod users;
 
 use std::sync::Arc;
@@ -58,6 +67,13 @@ fn resources() -> OpenApiRouter<Plane> {
         .merge(users::routes())
         .merge(plugins::routes())
         .merge(runs::routes())
+        .merge(connector_types::routes())
+        .merge(connectors::routes())
+        .merge(data_models::routes())
+        .merge(group_links::routes())
+        .merge(profiles::routes())
+        .merge(schedules::routes())
+        .merge(transform_maps::routes())
 }
 
 /// The API without authentication: whoever calls it has put the principal into the request.

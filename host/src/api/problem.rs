@@ -11,6 +11,8 @@ use crate::access::Role;
 use crate::contract;
 use crate::database::DatabaseError;
 use crate::directory::DirectoryError;
+use crate::plugin::PluginError;
+use crate::plugin::registry::RegistryError;
 
 /// What went wrong with a request.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -196,4 +198,74 @@ impl From<DirectoryError> for Problem {
             error => Self::internal(&error),
         }
     }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        let conflict =
+            |code: &str, remedy: &str| Self::conflict(code, sentence(&error)).remedy(remedy);
+        let refused = |code: &str, remedy: &str| {
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, sentence(&error)).remedy(remedy)
+        };
+        match &error {
+            RegistryError::File { .. }
+            | RegistryError::Folder { .. }
+            | RegistryError::Key { .. }
+            | RegistryError::Plugin(PluginError::Engine(_) | PluginError::Unreadable { .. }) => {
+                Self::internal(&error)
+            }
+            RegistryError::Plugin(_) => refused(
+                "plugin.unusable",
+                "Upload a component that was built for this host's contract.",
+            ),
+            RegistryError::Unsigned { .. } => refused(
+                "plugin.unsigned",
+                "Sign it with minisign, and send the signature in `X-Plugin-Signature`.",
+            ),
+            RegistryError::Signature { .. } => refused(
+                "plugin.signature",
+                "Sign it with a key that the configuration trusts.",
+            ),
+            RegistryError::Taken { .. } => conflict(
+                "plugin.taken",
+                "Give the new build a version of its own, or remove the old one first.",
+            ),
+            RegistryError::NotApproved { id, beyond } => Self::conflict(
+                "plugin.not-approved",
+                format!("{id} asks for more than was approved: {beyond}."),
+            )
+            .remedy(format!(
+                "Look at what it asks for, then approve it: POST /api/v1/plugins/{id}/approve."
+            )),
+            RegistryError::Unknown { .. } => {
+                Self::not_found("plugin").remedy("The list has those that are installed.")
+            }
+            RegistryError::NoneActive { name } => Self::conflict(
+                "plugin.none-active",
+                format!("No version of {name} is active."),
+            )
+            .remedy(format!(
+                "Activate one: POST /api/v1/plugins/{name}@VERSION/activate."
+            )),
+            RegistryError::NothingBefore { .. } => conflict(
+                "plugin.nothing-before",
+                "Activate the version that you want instead.",
+            ),
+            RegistryError::InUse { .. } => {
+                conflict("plugin.in-use", "Activate another version first.")
+            }
+            RegistryError::Damaged { .. } => conflict(
+                "plugin.damaged",
+                "Remove it and install it again, and find out who changed the file.",
+            ),
+        }
+    }
+}
+
+fn sentence(error: &RegistryError) -> String {
+    let mut text = error.to_string();
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    text
 }

@@ -18,9 +18,9 @@ pub enum IfMatch {
 }
 
 impl IfMatch {
-    /// The revision that was named, where one was.
+    /// The revision that is named; none where any will do.
     #[must_use]
-    pub fn revision(self) -> Option<i64> {
+    pub fn named(self) -> Option<i64> {
         match self {
             Self::Any => None,
             Self::Revision(revision) => Some(revision),
@@ -81,4 +81,18 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
 fn etag(revision: i64) -> HeaderValue {
     // Digits in quotes are always a header value.
     HeaderValue::from_str(&format!("\"{revision}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// A resource that was made: where it is, its revision as ETag, and itself.
+#[derive(Debug)]
+pub struct Created<T>(pub String, pub i64, pub T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = (StatusCode::CREATED, Tagged(self.1, self.2)).into_response();
+        if let Ok(location) = HeaderValue::from_str(&self.0) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
 }

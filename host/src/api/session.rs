@@ -190,7 +190,7 @@ async fn change_password(
 #[utoipa::path(
     get, path = "/sessions", tag = "session",
     responses((status = 200, description = "Sessions, the newest first", body = Page<SessionEntry>)),
-    security(("token" = ["viewer"]))
+    security(("session" = ["viewer"]))
 )]
 async fn list(
     Signed(caller): Signed,
@@ -217,7 +217,7 @@ struct Ended {
 #[utoipa::path(
     delete, path = "/sessions", tag = "session",
     responses((status = 200, description = "They have ended", body = Ended)),
-    security(("token" = ["viewer"]))
+    security(("session" = ["viewer"]))
 )]
 async fn end_others(
     Signed(caller): Signed,

@@ -101,9 +101,7 @@ async fn change(
     Json(change): Json<UserChange>,
 ) -> Result<Tagged<User>, Problem> {
     let access = &plane.access;
-    let user = access
-        .change_user(id, &change, seen.revision(), &by)
-        .await?;
+    let user = access.change_user(id, &change, seen.named(), &by).await?;
     Ok(Tagged(user.revision, user))
 }
 
@@ -137,12 +135,13 @@ async fn set_password(
 ) -> Result<Tagged<User>, Problem> {
     let access = &plane.access;
     let user = access
-        .set_password(id, new.password, seen.revision(), &by)
+        .set_password(id, new.password, seen.named(), &by)
         .await?;
     Ok(Tagged(user.revision, user))
 }
 
-/// Delete a user with their sessions and tokens.
+/// Delete a user with their sessions and tokens. Whoever comes from the identity provider is made anew when they
+/// sign in again: disable them to keep them out.
 #[utoipa::path(
     delete, path = "/users/{id}", tag = "users",
     params(
@@ -158,6 +157,6 @@ async fn remove(
     Path(id): Path<Uuid>,
     seen: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    plane.access.delete_user(id, seen.revision(), &by).await?;
+    plane.access.delete_user(id, seen.named(), &by).await?;
     Ok(StatusCode::NO_CONTENT)
 }

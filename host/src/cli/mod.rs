@@ -8,18 +8,19 @@ mod install;
 mod options;
 mod progress;
 mod recovery;
+mod remote;
 mod report;
 mod server;
 mod sync;
 mod table;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use connector_host::config::{ConfigError, LogPolicy, TelemetryPolicy};
 use connector_host::contract::Problem;
-use connector_host::run::{EXIT_CONFIGURATION, EXIT_FAILED};
+use connector_host::run::{EXIT_CONFIGURATION, EXIT_FAILED, EXIT_PROCESSED};
 use connector_host::server::ServeError;
 use connector_host::telemetry;
 
@@ -68,6 +69,8 @@ enum Command {
     Vault(recovery::VaultCommand),
     /// Give a user of a server a new password, read from the terminal or standard input.
     ResetPassword(recovery::ResetPassword),
+    #[command(flatten)]
+    Remote(remote::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -124,6 +127,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
                 PluginCommand::Rollback(command) => command.run().await,
                 PluginCommand::Remove(command) => command.run().await,
             },
+            Command::Remote(command) => command.run().await,
         }
     });
     match outcome {
@@ -146,13 +150,27 @@ fn list(problems: &[Problem]) -> String {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    // Where standard error is gone there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let code = exit_code(error);
+    if code != EXIT_PROCESSED {
+        // Where standard error is gone there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    }
+    ExitCode::from(code)
+}
+
+/// The exit code of a command that ended with an error.
+fn exit_code(error: &anyhow::Error) -> u8 {
     let plain_http = matches!(error.downcast_ref(), Some(ServeError::PlainHttp(_)));
     if error.is::<Mistakes>() || error.is::<ConfigError>() || plain_http {
-        ExitCode::from(EXIT_CONFIGURATION)
-    } else {
-        ExitCode::from(EXIT_FAILED)
+        return EXIT_CONFIGURATION;
+    }
+    if let Some(failure) = error.downcast_ref::<remote::Failure>() {
+        return failure.exit_code();
+    }
+    match error.downcast_ref::<std::io::Error>() {
+        // A reader that has seen enough, such as `head`, is no failure.
+        Some(error) if error.kind() == ErrorKind::BrokenPipe => EXIT_PROCESSED,
+        _ => EXIT_FAILED,
     }
 }
 
@@ -172,4 +190,16 @@ fn log_to_stderr(filter: &str) -> Result<(), telemetry::TelemetryError> {
         ..LogPolicy::default()
     };
     telemetry::start(&log, &TelemetryPolicy::default(), &[]).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_go_together() {
+        Arguments::command().debug_assert();
+    }
 }

@@ -120,10 +120,7 @@ impl Sync {
                 ModeArgument::Incremental => WantedMode::Incremental,
             },
             allow_mass_change: self.allow_mass_change,
-            guard: Guard {
-                share: f64::from(self.guard_percent) / 100.0,
-                ..Guard::default()
-            },
+            guard: Guard::of_share(f64::from(self.guard_percent) / 100.0),
             patience: Patience::default(),
         })
     }

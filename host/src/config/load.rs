@@ -232,8 +232,8 @@ impl Layers {
         };
         for (path, message, remedy) in config.contradictions() {
             self.mistakes.push(Mistake {
-                given: self.given.get(path).cloned().unwrap_or_default(),
-                path: path.into(),
+                given: self.given.get(&path).cloned().unwrap_or_default(),
+                path,
                 message,
                 remedy: remedy.into(),
             });

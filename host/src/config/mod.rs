@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::AccessPolicy;
+use crate::access::{AccessPolicy, OidcPolicy, PolicyError};
 use crate::limits::{self, LimitPolicy};
 use crate::plugin::registry::PluginPolicy;
 use crate::work::RunPolicy;
@@ -81,6 +81,7 @@ const SECTIONS: &[Section] = &[
     NetworkPolicy::SECTION,
     VaultPolicy::SECTION,
     AccessPolicy::SECTION,
+    OidcPolicy::SECTION,
     RunPolicy::SECTION,
     LogPolicy::SECTION,
     TelemetryPolicy::SECTION,
@@ -138,9 +139,18 @@ impl Config {
     }
 
     /// What is wrong although each value by itself is possible: path, what is wrong, what to do.
-    fn contradictions(&self) -> Vec<(&'static str, String, &'static str)> {
+    fn contradictions(&self) -> Vec<(String, String, &'static str)> {
         let mut found = Vec::new();
-        let mut wrong = |path, message: &str, remedy| found.push((path, message.into(), remedy));
+        if let Err(PolicyError(fields)) = self.access.check() {
+            found.extend(
+                fields
+                    .into_iter()
+                    .map(|field| (field.path, field.message, "")),
+            );
+        }
+        let mut wrong = |path: &str, message: &str, remedy| {
+            found.push((path.to_owned(), message.to_owned(), remedy));
+        };
         let tls = &self.server.tls;
         if tls.certificate.is_some() != tls.key.is_some() {
             let missing = match tls.key {

@@ -44,9 +44,9 @@ fn the_example_value_of_every_optional_field_can_be_used() {
             if let Some(example) = field.example {
                 let text = format!("[{}]\n{} = {example}", section.path, field.key());
                 let read = text.parse::<Config>();
-                // A certificate alone is a mistake of its own.
+                // A certificate alone, or half a provider, is a mistake of its own.
                 assert!(
-                    read.is_ok() || section.path == "server.tls",
+                    read.is_ok() || ["server.tls", "access.oidc"].contains(&section.path),
                     "{text}: {read:?}"
                 );
             }
@@ -194,5 +194,29 @@ fn a_password_in_a_url_is_not_shown() {
     assert!(
         !shown.contains("hush") && shown.contains("user:***@proxy"),
         "{shown}"
+    );
+}
+
+#[test]
+fn an_identity_provider_is_read_with_its_roles_and_checked_with_the_rest() {
+    let text = "[access.oidc]\nissuer = \"https://login.contoso.example\"\nclientId = \"c\"\n\
+                redirectBaseUrl = \"https://sync.contoso.example\"\n[access.oidc.roles]\nAdmins = \"admin\"";
+    let config: Config = text.parse().unwrap();
+    assert_eq!(config.access.oidc.roles.len(), 1);
+    let half = "[access.oidc]\nissuer = \"https://login.contoso.example\"";
+    let paths: Vec<String> = half
+        .parse::<Config>()
+        .unwrap_err()
+        .mistakes()
+        .into_iter()
+        .map(|mistake| mistake.path)
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "access.oidc.clientId",
+            "access.oidc.redirectBaseUrl",
+            "access.oidc.roles"
+        ]
     );
 }

@@ -32,7 +32,10 @@ const MOST_CLIENTS: usize = 8;
 
 /// Trust: the machine's certificate authorities, or the built-in ones where it has none (a bare
 /// container), and in both cases those in `files`.
-pub(crate) fn tls(files: &[PathBuf]) -> Result<ClientConfig, EgressError> {
+///
+/// # Errors
+/// Where a file can't be read or holds no certificate.
+pub fn tls(files: &[PathBuf]) -> Result<ClientConfig, EgressError> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     let (known, odd) = roots.add_parsable_certificates(native.certs);

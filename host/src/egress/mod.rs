@@ -37,6 +37,7 @@ use secrecy::SecretString;
 
 pub use allow::{Origin, OriginError};
 pub use body::Body;
+pub use client::tls;
 pub use credential::{Grant, Refusal};
 pub use error::{BodyError, EgressError, SendError, SendErrorKind};
 pub use gate::Throttle;
@@ -46,7 +47,6 @@ pub use usage::Usage;
 
 use client::Recipe;
 pub(crate) use client::for_operator;
-pub(crate) use client::tls;
 
 /// The values of secret settings by key.
 pub type Secrets = BTreeMap<String, SecretString>;

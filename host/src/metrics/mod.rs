@@ -4,11 +4,11 @@
 //! [`Sampler`]. Every label has few values: connectors beyond [`MOST_CONNECTORS`] are counted together, a
 //! request's route is its template, and nothing is labelled with a user, a run or a text that came from outside.
 
+mod gauges;
 mod labels;
 
-use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,14 +22,14 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::directory::{Mode, RunState};
 use crate::run::Report;
-use labels::{ByConnector, Held, Request, Route, Run, RunKind, Secret, Store, method};
+use gauges::Names;
+use labels::{ByConnector, Request, Route, Run, RunKind, method};
 
-/// Connectors beyond these are counted together, as `other`.
-pub const MOST_CONNECTORS: usize = 500;
+pub use gauges::{Gauges, MOST_CONNECTORS};
+
 /// The media type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-const OTHER: &str = "other";
 /// From a second to a day.
 const RUN_SECONDS: [f64; 12] = [
     1.0, 5.0, 15.0, 60.0, 180.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 43_200.0, 86_400.0,
@@ -61,17 +61,14 @@ pub trait Sampler: Send + Sync + 'static {
     async fn sample(&self, gauges: &Gauges);
 }
 
-/// What is read when somebody asks.
-#[derive(Debug, Default)]
-pub struct Gauges {
-    instances: Level,
-    runs_in_flight: Level,
-    queue: Level,
-    stores: Family<Store, Level>,
-    held: Family<Held, Level>,
-    cursor_age: Family<ByConnector, LevelSeconds>,
-    secret_expiry: Family<Secret, LevelSeconds>,
-    connectors: Arc<Names>,
+/// A run that is in flight until this is dropped, however it ends.
+#[derive(Debug)]
+pub struct InFlight(Level);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// What is counted. One for a process.
@@ -117,10 +114,7 @@ impl Default for Metrics {
             pages: Family::default(),
             http: Family::default(),
             http_seconds: Family::new_with_constructor(Buckets(&REQUEST_SECONDS)),
-            gauges: Gauges {
-                connectors: Arc::clone(&connectors),
-                ..Gauges::default()
-            },
+            gauges: Gauges::new(Arc::clone(&connectors)),
             connectors,
             samplers: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
@@ -220,6 +214,14 @@ impl Metrics {
         samplers.push(sampler);
     }
 
+    /// A run begins; it is in flight for as long as what this gives is kept.
+    #[must_use]
+    pub fn run_started(&self) -> InFlight {
+        let runs = self.gauges.runs_in_flight.clone();
+        runs.inc();
+        InFlight(runs)
+    }
+
     /// A run of this connector has ended.
     pub fn run_ended(&self, connector: &str, report: &Report) {
         let name = self.connectors.bounded(connector);
@@ -288,91 +290,6 @@ impl Metrics {
         // A text takes everything.
         let _ = prometheus_text::encode(&mut text, &self.registry);
         text
-    }
-}
-
-fn count(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
-
-impl Gauges {
-    /// How many instances of plugins are at work.
-    pub fn instances_in_use(&self, n: usize) {
-        self.instances.set(count(n as u64));
-    }
-
-    /// How many runs are carried out now, and how many wait.
-    pub fn runs(&self, in_flight: u64, queued: u64) {
-        self.runs_in_flight.set(count(in_flight));
-        self.queue.set(count(queued));
-    }
-
-    /// How large a store is on disk.
-    pub fn store(&self, store: &'static str, bytes: u64) {
-        self.stores
-            .get_or_create(&Store { store })
-            .set(count(bytes));
-    }
-
-    /// What the directory holds of a connector.
-    pub fn held(&self, connector: &str, users: u64, groups: u64, memberships: u64) {
-        let connector = self.connectors.bounded(connector);
-        for (kind, n) in [
-            ("users", users),
-            ("groups", groups),
-            ("memberships", memberships),
-        ] {
-            let labels = Held {
-                connector: connector.clone(),
-                kind,
-            };
-            self.held.get_or_create(&labels).inc_by(count(n));
-        }
-    }
-
-    /// How long ago the run began that left a connector's cursor.
-    pub fn cursor_age(&self, connector: &str, age: Duration) {
-        let connector = self.connectors.bounded(connector);
-        let oldest = self.cursor_age.get_or_create(&ByConnector { connector });
-        oldest.set(oldest.get().max(age.as_secs_f64()));
-    }
-
-    /// Seconds until a connector's secret expires; below zero once it has.
-    pub fn secret_expiry(&self, connector: &str, secret: &str, seconds: f64) {
-        let connector = self.connectors.bounded(connector);
-        if connector == OTHER {
-            return;
-        }
-        let labels = Secret {
-            connector,
-            secret: secret.to_owned(),
-        };
-        self.secret_expiry.get_or_create(&labels).set(seconds);
-    }
-
-    fn clear(&self) {
-        self.held.clear();
-        self.cursor_age.clear();
-        self.secret_expiry.clear();
-    }
-}
-
-/// The names of connectors that have labels of their own.
-#[derive(Debug, Default)]
-struct Names(Mutex<BTreeSet<String>>);
-
-impl Names {
-    /// The name as a label: itself, as long as there are few.
-    fn bounded(&self, name: &str) -> String {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if names.contains(name) {
-            return name.to_owned();
-        }
-        if names.len() < MOST_CONNECTORS {
-            names.insert(name.to_owned());
-            return name.to_owned();
-        }
-        OTHER.to_owned()
     }
 }
 

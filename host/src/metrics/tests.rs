@@ -1,3 +1,5 @@
+use std::sync::Mutex;
+
 use super::*;
 use crate::directory::{StreamTally, Tally};
 use crate::egress::Usage;
@@ -26,11 +28,13 @@ fn value(text: &str, series: &str) -> Option<f64> {
 }
 
 fn report() -> Report {
-    let mut network = Usage::default();
-    network.requests = 7;
-    network.resource_units = 21;
-    network.throttled = 2;
-    network.seconds_waited = 1.5;
+    let network = Usage {
+        requests: 7,
+        resource_units: 21,
+        throttled: 2,
+        seconds_waited: 1.5,
+        ..Usage::default()
+    };
     Report {
         connector: "contoso".into(),
         plugin: "p@1.0.0".into(),
@@ -133,7 +137,7 @@ impl Sampler for Shrinking {
             gauges.cursor_age(connector, Duration::from_secs(60));
             gauges.secret_expiry(connector, "clientSecret", -3.0);
         }
-        gauges.runs(1, 4);
+        gauges.runs_queued(4);
         gauges.store("control", 4_096);
         connectors.pop();
     }
@@ -152,4 +156,17 @@ async fn gauges_are_read_when_somebody_asks_and_forget_what_is_gone() {
     let text = metrics.text().await;
     assert_eq!(value(&text, users), None, "{text}");
     assert!(value(&text, &users.replace("\"b\"", "\"a\"")).is_some());
+}
+
+#[tokio::test]
+async fn a_run_is_in_flight_until_it_ends_however_it_ends() {
+    let metrics = Metrics::default();
+    let run = metrics.run_started();
+    let given_up = metrics.run_started();
+    drop(given_up);
+    let now = value(&metrics.text().await, "connector_runs_in_flight");
+    assert_eq!(now, Some(1.0));
+    drop(run);
+    let then = value(&metrics.text().await, "connector_runs_in_flight");
+    assert_eq!(then, Some(0.0));
 }

@@ -128,7 +128,7 @@ fn head(text: &str, max_bytes: usize) -> (&str, bool) {
 }
 
 /// Characters that reorder, hide or break the text around them, or are themselves not to be seen.
-pub(super) fn is_format_control(c: char) -> bool {
+pub(crate) fn is_format_control(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

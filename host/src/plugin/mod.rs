@@ -28,7 +28,7 @@ pub use state::Session;
 
 pub(crate) use code::make_private;
 pub(crate) use load::hex;
-pub(crate) use log::harmless;
+pub(crate) use log::{harmless, is_format_control};
 
 use crate::contract::{Fault, FaultKind};
 

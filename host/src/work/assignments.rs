@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::contract::{Fault, FaultKind, GroupLink, TransformMap};
+use crate::contract::{Fault, GroupLink, TransformMap};
 use crate::egress::Secrets;
 use crate::limits::Guard;
 use crate::plugin::registry::Wanted;
@@ -101,33 +101,4 @@ pub trait Assignments: Send + Sync + 'static {
 
     /// A number that changes whenever one of the answers above may have changed.
     fn changed(&self) -> watch::Receiver<u64>;
-}
-
-/// Nothing is to be run.
-#[derive(Debug, Default)]
-pub struct NoAssignments(watch::Sender<u64>);
-
-#[async_trait]
-impl Assignments for NoAssignments {
-    async fn scheduled(&self) -> Result<Vec<Assignment>, Fault> {
-        Ok(Vec::new())
-    }
-
-    async fn choose(&self, _: Uuid, _: Option<Uuid>) -> Result<Chosen, NotChosen> {
-        Err(NotChosen::NoConnector)
-    }
-
-    async fn job(&self, _: Uuid) -> Result<JobParts, Fault> {
-        Err(Fault {
-            kind: FaultKind::Configuration,
-            code: "profile.not-found".into(),
-            message: "The profile is not there any more.".into(),
-            remedy: None,
-            setting: None,
-        })
-    }
-
-    fn changed(&self) -> watch::Receiver<u64> {
-        self.0.subscribe()
-    }
 }

@@ -31,12 +31,11 @@ impl Sampler for WorkSampler {
 
 async fn sample(core: &Core, gauges: &Gauges) -> Result<(), WorkError> {
     let open = core.database.read(store::open).await?;
-    let going_on = open
+    let waiting = open
         .iter()
-        .filter(|run| run.state == RunStatus::Processing)
+        .filter(|run| run.state == RunStatus::Queued)
         .count();
-    let waiting = open.len() - going_on;
-    gauges.runs(going_on as u64, waiting as u64);
+    gauges.runs_queued(waiting as u64);
     let now = core.clock.now();
     let cursors = core.database.read(async |connection| {
         sqlx::query(

@@ -55,7 +55,7 @@ use crate::database::Database;
 use crate::metrics::Sampler;
 
 pub use ask::Caller;
-pub use assignments::{Assignment, Assignments, Chosen, JobParts, NoAssignments, NotChosen};
+pub use assignments::{Assignment, Assignments, Chosen, JobParts, NotChosen};
 pub use error::{LONGEST_REASON, WorkError};
 pub use events::{Events, Happening, Seen, Watcher, What};
 pub use executor::{DecideError, Executor, Order, Outcome, Signals};
@@ -68,7 +68,7 @@ pub use queue::QueueError;
 pub use record::{
     AskedMode, Changed, Run, RunDecision, RunFault, RunStatus, Skipped, Trigger, TriggerKind,
 };
-pub use retention::forget_connector;
+pub use retention::{forget_connector, is_open};
 
 use self::core::Core;
 use self::gauges::WorkSampler;

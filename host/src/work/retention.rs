@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::core::Core;
 use super::error::WorkError;
+use super::state;
 use crate::database::millis;
 
 /// How long lies between two cleanings.
@@ -74,13 +75,27 @@ pub async fn forget_connector(
     for statement in [
         "DELETE FROM run WHERE connector = $1",
         "DELETE FROM skipped WHERE connector = $1",
-        "DELETE FROM transition WHERE connector = $1",
-        "DELETE FROM standing WHERE connector = $1",
     ] {
         sqlx::query(statement)
             .bind(connector.to_string())
             .execute(&mut *connection)
             .await?;
     }
-    Ok(())
+    state::forget(connection, connector).await
+}
+
+/// Whether a run of a connector waits or goes on, in the transaction of whoever asks.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn is_open(
+    connection: &mut SqliteConnection,
+    connector: Uuid,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM run WHERE connector = $1 AND state IN ('queued', 'processing'))",
+    )
+    .bind(connector.to_string())
+    .fetch_one(connection)
+    .await
 }

@@ -117,7 +117,7 @@ impl State {
         Self::Disabled,
     ];
 
-    fn of(word: &str) -> Result<Self, DatabaseError> {
+    pub(crate) fn of(word: &str) -> Result<Self, DatabaseError> {
         Self::ALL
             .into_iter()
             .find(|state| state.word() == word)
@@ -242,6 +242,23 @@ pub async fn step(connection: &mut SqliteConnection, step: &Step<'_>) -> Result<
     .execute(connection)
     .await?;
     Ok(to)
+}
+
+/// Forgets where a connector stands and how it came there, in the transaction that deletes it.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn forget(connection: &mut SqliteConnection, connector: Uuid) -> Result<(), sqlx::Error> {
+    for statement in [
+        "DELETE FROM standing WHERE connector = $1",
+        "DELETE FROM transition WHERE connector = $1",
+    ] {
+        sqlx::query(statement)
+            .bind(connector.to_string())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Where a connector stands.

@@ -26,3 +26,4 @@ mod secrets;
 mod snapshot;
 mod swap;
 mod throttling;
+mod work;

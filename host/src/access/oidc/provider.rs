@@ -28,7 +28,7 @@ use super::claims::{Claims, Identity, role};
 use super::error::OidcError;
 use crate::access::policy::PolicyError;
 use crate::access::visitor::bounded;
-use crate::access::{OidcPolicy, WrongField};
+use crate::access::{OidcPolicy, ProxyUrl, WrongField};
 use crate::egress;
 
 /// Path below the base URL to which the provider sends browsers back.
@@ -126,13 +126,14 @@ impl Provider {
         );
         let redirect = RedirectUrl::new(redirect)
             .map_err(|error| wrong("redirectBaseUrl", error.to_string()))?;
-        let http =
-            egress::for_operator(&policy.ca_files, policy.proxy.as_deref()).map_err(|error| {
-                match error {
-                    egress::EgressError::Proxy(_) => wrong("proxy", error.to_string()),
-                    _ => wrong("caFiles", error.to_string()),
-                }
-            })?;
+        let http = egress::for_operator(
+            &policy.ca_files,
+            policy.proxy.as_ref().map(ProxyUrl::as_str),
+        )
+        .map_err(|error| match error {
+            egress::EgressError::Proxy(_) => wrong("proxy", error.to_string()),
+            _ => wrong("caFiles", error.to_string()),
+        })?;
         Ok(Self {
             secret: policy.secret()?,
             issuer,

@@ -145,7 +145,7 @@ impl TestProvider {
             ("Staff", Role::Viewer),
         ];
         AccessPolicy {
-            oidc: Some(OidcPolicy {
+            oidc: OidcPolicy {
                 issuer: self.0.url.clone(),
                 client_id: CLIENT.into(),
                 client_secret_file: Some(secret),
@@ -157,7 +157,7 @@ impl TestProvider {
                 default_role: None,
                 ca_files: Vec::new(),
                 proxy: None,
-            }),
+            },
             ..AccessPolicy::default()
         }
     }

@@ -28,7 +28,7 @@ impl Scene {
         let provider = TestProvider::start(&clock).await;
         let folder = tempfile::tempdir().unwrap();
         let mut policy = provider.policy(folder.path());
-        change(policy.oidc.as_mut().unwrap());
+        change(&mut policy.oidc);
         let (mut access, _, other) = access_under(policy).await;
         access.clock = std::sync::Arc::new(clock.clone());
         Self {

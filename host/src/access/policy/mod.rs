@@ -13,7 +13,7 @@ use url::Url;
 use super::network::Network;
 use crate::config::section::section;
 
-pub use provider::OidcPolicy;
+pub use provider::{OidcPolicy, ProxyUrl};
 
 /// The longest that a session may be let live: a year, in minutes.
 const LONGEST: u32 = 366 * 24 * 60;
@@ -38,8 +38,7 @@ section! {
         /// fails) or `nobody`.
         pub password_sign_in: PasswordSignIn = PasswordSignIn::Everyone;
         /// An identity provider that people may sign in with.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub oidc: Option<OidcPolicy> = None;
+        pub oidc: OidcPolicy = OidcPolicy::default();
     }
 }
 
@@ -108,15 +107,13 @@ impl AccessPolicy {
                 );
             }
         }
-        match &self.oidc {
-            Some(oidc) => oidc.check(&mut wrong),
-            None if self.password_sign_in != PasswordSignIn::Everyone => {
-                wrong.field(
-                    "passwordSignIn",
-                    "nobody else could sign in: there is no `oidc`",
-                );
-            }
-            None => {}
+        if self.oidc.is_given() {
+            self.oidc.check(&mut wrong);
+        } else if self.password_sign_in != PasswordSignIn::Everyone {
+            wrong.field(
+                "passwordSignIn",
+                "nobody else could sign in: there is no `oidc`",
+            );
         }
         if wrong.0.is_empty() {
             Ok(())

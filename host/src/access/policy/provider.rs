@@ -11,69 +11,65 @@ use zeroize::Zeroizing;
 
 use super::{PolicyError, Wrong};
 use crate::access::Role;
+use crate::config::section::section;
 
-/// An OpenID Connect provider.
+section! {
+    /// An OpenID Connect provider that people may sign in with. It is one as soon as it has an issuer.
+    pub struct OidcPolicy at "access.oidc" {
+        /// Its issuer identifier: a URL below which `/.well-known/openid-configuration` is.
+        pub issuer: String = String::new();
+        /// How this server is registered there.
+        pub client_id: String = String::new();
+        /// A file that holds nothing but the client's secret.
+        pub client_secret_file: Option<PathBuf> = None, example "\"/etc/connector-host/oidc-secret\"";
+        /// The variable of the environment that holds the client's secret. With neither, the client is a public
+        /// one.
+        pub client_secret_env: Option<String> = None, example "\"OIDC_CLIENT_SECRET\"";
+        /// Where browsers reach this server, such as `https://sync.contoso.example`. Register it with
+        /// `/api/v1/session/oidc/callback` appended as redirect URI.
+        pub redirect_base_url: String = String::new();
+        /// What to ask for beside `openid`.
+        pub scopes: Vec<String> = vec!["profile".into(), "email".into()];
+        /// Claim of the ID token that holds a person's roles or groups: its name, or names joined with `.` for
+        /// one inside of others.
+        pub roles_claim: String = "roles".into();
+        /// Which value of that claim gives which role, such as `{ Admins = "admin", Staff = "viewer" }`. The
+        /// highest counts.
+        pub roles: BTreeMap<String, Role> = BTreeMap::new();
+        /// Role of whoever has none of those values. Where absent, they are refused.
+        pub default_role: Option<Role> = None, example "\"viewer\"";
+        /// PEM files with certificate authorities to trust beside the machine's.
+        pub ca_files: Vec<PathBuf> = Vec::new();
+        /// URL of a proxy to reach it through, or `system` for those that the environment names.
+        pub proxy: Option<ProxyUrl> = None, example "\"http://proxy.example.com:3128\"";
+    }
+}
+
+/// URL of a proxy. Its debug form shows nothing: the URL may hold a password.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct OidcPolicy {
-    /// Its issuer identifier: a URL below which `/.well-known/openid-configuration` is.
-    pub issuer: String,
-    /// How this server is registered there.
-    pub client_id: String,
-    /// A file that holds nothing but the client's secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_secret_file: Option<PathBuf>,
-    /// The variable of the environment that holds the client's secret. With neither, the client is a public one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_secret_env: Option<String>,
-    /// Where browsers reach this server, such as `https://sync.contoso.example`. Register it with
-    /// `/api/v1/session/oidc/callback` appended as redirect URI.
-    pub redirect_base_url: String,
-    /// What to ask for beside `openid`. `profile` and `email` where absent.
-    #[serde(default = "scopes")]
-    pub scopes: Vec<String>,
-    /// Claim of the ID token that holds a person's roles or groups: its name, or names joined with `.` for one
-    /// inside of others.
-    #[serde(default = "roles_claim")]
-    pub roles_claim: String,
-    /// Which value of that claim gives which role. The highest counts.
-    #[serde(default)]
-    pub roles: BTreeMap<String, Role>,
-    /// Role of whoever has none of those values. Where absent, they are refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default_role: Option<Role>,
-    /// PEM files with certificate authorities to trust beside the machine's.
-    #[serde(default)]
-    pub ca_files: Vec<PathBuf>,
-    /// URL of a proxy to reach it through, or `system` for those that the environment names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proxy: Option<String>,
+#[serde(transparent)]
+pub struct ProxyUrl(String);
+
+impl ProxyUrl {
+    /// The URL.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-fn scopes() -> Vec<String> {
-    vec!["profile".into(), "email".into()]
-}
-
-fn roles_claim() -> String {
-    "roles".into()
-}
-
-impl fmt::Debug for OidcPolicy {
+impl fmt::Debug for ProxyUrl {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("OidcPolicy")
-            .field("issuer", &self.issuer)
-            .field("client_id", &self.client_id)
-            .field("redirect_base_url", &self.redirect_base_url)
-            .field("roles_claim", &self.roles_claim)
-            .field("roles", &self.roles)
-            .field("default_role", &self.default_role)
-            // Its URL may hold a password.
-            .field("proxy", &self.proxy.as_ref().map(|_| "set"))
-            .finish_non_exhaustive()
+        out.write_str("ProxyUrl(…)")
     }
 }
 
 impl OidcPolicy {
+    /// Whether anything is said about a provider.
+    pub(in crate::access) fn is_given(&self) -> bool {
+        *self != Self::default()
+    }
+
     /// The client's secret, out of the file or variable that is named; `None` for a public client.
     ///
     /// # Errors

@@ -107,7 +107,7 @@ fn the_clients_secret_comes_out_of_a_file_and_is_never_part_of_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret");
     let policy: AccessPolicy = toml::from_str(PROVIDER).unwrap();
-    let mut oidc = policy.oidc.unwrap();
+    let mut oidc = policy.oidc;
     assert!(oidc.secret().unwrap().is_none());
     oidc.client_secret_file = Some(file.clone());
     assert!(oidc.secret().is_err());

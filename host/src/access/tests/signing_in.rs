@@ -27,18 +27,19 @@ async fn an_unknown_name_takes_as_long_as_a_wrong_password() {
     let (access, _clock, _folder) = access().await;
     let anna = new_user("anna", PASSWORD);
     access.create_user(anna, &root()).await.unwrap();
-    let shortest = async |name: &str| {
-        let mut shortest = Duration::MAX;
-        for place in 1..=4 {
-            let visitor = at(&format!("203.0.113.{place}"));
-            let begun = std::time::Instant::now();
-            let outcome = access.sign_in(name, WRONG.into(), &visitor).await;
-            assert!(matches!(outcome, Err(AccessError::SignIn)));
-            shortest = shortest.min(begun.elapsed());
-        }
-        shortest
+    let timed = async |name: &str, place: u8| {
+        let visitor = at(&format!("203.0.113.{place}"));
+        let begun = std::time::Instant::now();
+        let outcome = access.sign_in(name, WRONG.into(), &visitor).await;
+        assert!(matches!(outcome, Err(AccessError::SignIn)));
+        begun.elapsed()
     };
-    let (known, unknown) = (shortest("anna").await, shortest("nobody").await);
+    let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
+    // In turn, since other tests load the machine now more, now less.
+    for place in 1..=6 {
+        known = known.min(timed("anna", place).await);
+        unknown = unknown.min(timed("nobody", place).await);
+    }
     assert!(unknown * 2 > known, "{unknown:?} and {known:?}");
 }
 
@@ -128,7 +129,7 @@ async fn without_passwords_the_first_admin_still_gets_in_unless_said_otherwise()
     ] {
         let (access, _clock, _folder) = access_under(AccessPolicy {
             password_sign_in,
-            oidc: Some(oidc.clone()),
+            oidc: oidc.clone(),
             ..AccessPolicy::default()
         })
         .await;

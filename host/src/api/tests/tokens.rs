@@ -62,11 +62,15 @@ async fn what_is_about_a_session_tells_a_token_that_it_has_none() {
         .access
         .test_token(&session.caller.user)
         .await;
-    let answer = host
-        .call(ask("DELETE", "/api/v1/session").token(&token))
-        .await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (409, "access.no-session")
-    );
+    for (method, path) in [
+        ("DELETE", "/api/v1/session"),
+        ("GET", "/api/v1/sessions"),
+        ("DELETE", "/api/v1/sessions"),
+    ] {
+        let answer = host.call(ask(method, path).token(&token)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (409, "access.no-session")
+        );
+    }
 }

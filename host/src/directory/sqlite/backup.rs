@@ -51,7 +51,6 @@ async fn check(copy: &Path) -> Result<(), String> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "to be passed to map_err")]
 fn why(error: impl std::error::Error) -> String {
     super::why(&error)
 }

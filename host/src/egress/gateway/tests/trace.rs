@@ -35,14 +35,21 @@ async fn a_trace_tells_the_kind_of_a_request_and_nobody_who_is_in_it() {
     let base = serve(app).await;
     let gateway = gateway(&[&base], Limits::default());
     let url = format!("{base}/users/ada@contoso.example?$select=private");
-    let answer = gateway.send(get(&url)).await.unwrap();
-    assert_eq!(answer.status(), 200);
-    drop(answer);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let span = text
-        .lines()
-        .find(|line| line.contains("source request") && line.contains("close"))
-        .unwrap();
+    let mut span = None;
+    for _ in 0..50 {
+        // The library keeps what anybody wants to see; another test may set up or end its own at this moment.
+        tracing::callsite::rebuild_interest_cache();
+        let answer = gateway.send(get(&url)).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        drop(answer);
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let closed = |line: &&str| line.contains("source request") && line.contains("close");
+        span = text.lines().find(closed).map(str::to_owned);
+        if span.is_some() {
+            break;
+        }
+    }
+    let span = span.unwrap();
     for expected in ["GET /users/{id}", "http.response.status_code=200"] {
         assert!(span.contains(expected), "{expected} is missing in {span}");
     }

@@ -1,0 +1,406 @@
+//! Making and changing connectors.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+
+use super::read::find;
+use super::{Connector, ConnectorChange, DataModelName, NewConnector};
+use crate::access::Principal;
+use crate::audit::Target;
+use crate::catalog::book::Changes;
+use crate::catalog::form::{self, SecretChange};
+use crate::catalog::input::{Findings, folded};
+use crate::catalog::profile::maps_of_other_plugins;
+use crate::catalog::{Catalog, CatalogError, check_revision};
+use crate::contract::Description;
+use crate::database::millis;
+use crate::plugin::registry::{RegistryError, Wanted};
+use crate::vault::NewSecret;
+use crate::work::state::{Event, State};
+
+type Secrets = BTreeMap<String, SecretChange>;
+
+impl Catalog {
+    /// Makes a connector.
+    ///
+    /// # Errors
+    /// [`CatalogError::Invalid`] with every problem that its form, its plugin or a name that is taken gives.
+    pub async fn create_connector(
+        &self,
+        by: &Principal,
+        new: NewConnector,
+    ) -> Result<Connector, CatalogError> {
+        let mut findings = Findings::default();
+        let name = findings.name("name", &new.name);
+        let description = findings.text("description", &new.description);
+        let secrets = new.secrets.read(&mut findings);
+        let settings = without_nulls(new.settings);
+        let wanted = Wanted {
+            name: new.plugin,
+            version: new.version.0.clone(),
+        };
+        let present = present(BTreeSet::new(), &secrets, &mut findings);
+        let declared = self
+            .examine(&wanted, &settings, &present, &mut findings)
+            .await?;
+        let data_model = declared.as_deref().map(DataModelName::of);
+        if let (Some(meant), Some(declared)) = (&new.data_model, &data_model)
+            && meant != declared
+        {
+            findings.add(
+                "dataModel",
+                "The plugin brings other data.",
+                format!(
+                    "Use the model {:?} of type {:?}.",
+                    declared.name, declared.kind
+                ),
+            );
+        }
+        findings.end()?;
+        let data_model = data_model.ok_or(CatalogError::NotFound("connector type"))?;
+
+        let id = Uuid::now_v7();
+        let target = Target::new("connector", id, &name);
+        let details = json!({
+            "plugin": wanted.name,
+            "version": new.version,
+            "settings": settings.keys().collect::<Vec<_>>(),
+            "secrets": present,
+        });
+        self.database
+            .write(async |connection| {
+                refuse_taken(connection, id, &name).await?;
+                sqlx::query(
+                    "INSERT INTO connector (id, revision, name, folded, description, plugin, version, \
+                     model_name, model_type, settings, paused, created_at, created_by, changed_at, \
+                     changed_by) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE, $10, $11, $10, $11)",
+                )
+                .bind(id.to_string())
+                .bind(&name)
+                .bind(folded(&name))
+                .bind(&description)
+                .bind(&wanted.name)
+                .bind(wanted.version.as_ref().map(ToString::to_string))
+                .bind(&data_model.name)
+                .bind(&data_model.kind)
+                .bind(serde_json::to_string(&settings)?)
+                .bind(millis(self.clock.now()))
+                .bind(&by.actor.name)
+                .execute(&mut *connection)
+                .await?;
+                self.keep_secrets(connection, by, id, &secrets).await?;
+                self.step(connection, by, id, Event::Created, "it was created")
+                    .await?;
+                self.note(connection, by, "connector.create", target, details)
+                    .await?;
+                Ok::<_, CatalogError>(())
+            })
+            .await?;
+        self.tell();
+        self.connector(id).await
+    }
+
+    /// Changes a connector. A change that changes nothing leaves its revision as it is.
+    ///
+    /// # Errors
+    /// As [`Catalog::create_connector`]; [`CatalogError::Conflict`] where the plugin can't be another.
+    pub async fn change_connector(
+        &self,
+        by: &Principal,
+        id: Uuid,
+        revision: Option<i64>,
+        change: ConnectorChange,
+    ) -> Result<Connector, CatalogError> {
+        let before = self.connector(id).await?;
+        check_revision(revision, before.revision)?;
+        let mut findings = Findings::default();
+        let secrets = change.secrets.read(&mut findings);
+        let mut after = before.clone();
+        if let Some(name) = change.name {
+            after.name = findings.name("name", &name);
+        }
+        if let Some(description) = change.description {
+            after.description = findings.text("description", &description);
+        }
+        if let Some(plugin) = change.plugin {
+            after.plugin = plugin;
+        }
+        if let Some(version) = change.version {
+            after.version = version;
+        }
+        for (key, value) in change.settings.unwrap_or_default() {
+            match value {
+                Value::Null => after.settings.remove(&key),
+                value => after.settings.insert(key, value),
+            };
+        }
+        let kept = before.secrets.iter().map(|note| note.name.clone());
+        let present = present(kept.collect(), &secrets, &mut findings);
+        let only_notes = secrets
+            .values()
+            .all(|change| matches!(change, SecretChange::Note { .. }));
+        let same = after.wanted() == before.wanted() && after.settings == before.settings;
+        if !same || !only_notes {
+            let wanted = after.wanted();
+            let declared = self
+                .examine(&wanted, &after.settings, &present, &mut findings)
+                .await?;
+            if let Some(declared) = declared {
+                after.data_model = DataModelName::of(&declared);
+            }
+        }
+        findings.end()?;
+        let changes = changes(&before, &after, &secrets);
+        if changes.is_empty() {
+            return Ok(before);
+        }
+        self.database
+            .write(async |connection| {
+                // What was validated is what is changed.
+                let now = find(connection, id).await?;
+                check_revision(Some(before.revision), now.revision)?;
+                if after.plugin != before.plugin {
+                    refuse_other_plugin(connection, &now, &after.plugin).await?;
+                }
+                refuse_taken(connection, id, &after.name).await?;
+                self.update(connection, by, &after).await?;
+                self.keep_secrets(connection, by, id, &secrets).await?;
+                let target = Target::new("connector", id, &after.name);
+                let details = json!({ "changes": changes });
+                self.note(connection, by, "connector.change", target, details)
+                    .await?;
+                Ok::<_, CatalogError>(())
+            })
+            .await?;
+        self.tell();
+        self.connector(id).await
+    }
+
+    /// What a plugin declares, where it can be had; whatever is wrong with settings and secrets is found.
+    pub(in crate::catalog) async fn examine(
+        &self,
+        wanted: &Wanted,
+        settings: &Map<String, Value>,
+        secrets: &BTreeSet<String>,
+        findings: &mut Findings,
+    ) -> Result<Option<Arc<Description>>, CatalogError> {
+        let Some(description) = self.declared(wanted, findings).await? else {
+            return Ok(None);
+        };
+        form::check(&description, settings, secrets, findings);
+        if findings.has("settings") {
+            // Nothing that a plugin should have to read.
+            return Ok(Some(description));
+        }
+        let settings = form::for_plugin(&description, settings, secrets);
+        if let Err(problems) = self.types.connect(wanted, &settings).await? {
+            findings.complete(form::located(&description, problems));
+        }
+        Ok(Some(description))
+    }
+
+    /// What a plugin declares; that it can't be had is found.
+    pub(in crate::catalog) async fn declared(
+        &self,
+        wanted: &Wanted,
+        findings: &mut Findings,
+    ) -> Result<Option<Arc<Description>>, CatalogError> {
+        match self.types.description(wanted).await {
+            Ok(description) => Ok(Some(description)),
+            Err(CatalogError::Plugin(error)) if is_about_plugin(&error) => {
+                let path = match wanted.version {
+                    Some(_) => "version",
+                    None => "plugin",
+                };
+                findings.add(
+                    path,
+                    format!("It can't be used: {error}."),
+                    "Use a plugin that is installed, approved and active.",
+                );
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update(
+        &self,
+        connection: &mut SqliteConnection,
+        by: &Principal,
+        connector: &Connector,
+    ) -> Result<(), CatalogError> {
+        sqlx::query(
+            "UPDATE connector SET revision = revision + 1, name = $2, folded = $3, description = $4, \
+             plugin = $5, version = $6, model_name = $7, model_type = $8, settings = $9, \
+             changed_at = $10, changed_by = $11 WHERE id = $1",
+        )
+        .bind(connector.id.to_string())
+        .bind(&connector.name)
+        .bind(folded(&connector.name))
+        .bind(&connector.description)
+        .bind(&connector.plugin)
+        .bind(connector.version.0.as_ref().map(ToString::to_string))
+        .bind(&connector.data_model.name)
+        .bind(&connector.data_model.kind)
+        .bind(serde_json::to_string(&connector.settings)?)
+        .bind(millis(self.clock.now()))
+        .bind(&by.actor.name)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    async fn keep_secrets(
+        &self,
+        connection: &mut SqliteConnection,
+        by: &Principal,
+        connector: Uuid,
+        secrets: &Secrets,
+    ) -> Result<(), CatalogError> {
+        for (name, change) in secrets {
+            match change {
+                SecretChange::Forget => {
+                    self.vault
+                        .forget(&mut *connection, connector, Some(name))
+                        .await?;
+                }
+                SecretChange::Set { secret, expires_on } => {
+                    let new = NewSecret {
+                        owner: connector,
+                        name,
+                        secret,
+                        expires_on: *expires_on,
+                        actor: &by.actor,
+                        at: self.clock.now(),
+                    };
+                    self.vault.set(&mut *connection, &new).await?;
+                }
+                SecretChange::Note { expires_on } => {
+                    self.vault
+                        .note_expiry(&mut *connection, connector, name, *expires_on)
+                        .await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an error says that a plugin can't be had, and not that the registry has failed.
+fn is_about_plugin(error: &RegistryError) -> bool {
+    !matches!(
+        error,
+        RegistryError::Folder { .. } | RegistryError::File { .. }
+    )
+}
+
+fn without_nulls(settings: Map<String, Value>) -> Map<String, Value> {
+    settings
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .collect()
+}
+
+/// Keys of the secrets that have a value after a change.
+pub(in crate::catalog) fn present(
+    mut kept: BTreeSet<String>,
+    changes: &Secrets,
+    findings: &mut Findings,
+) -> BTreeSet<String> {
+    for (key, change) in changes {
+        match change {
+            SecretChange::Forget => {
+                kept.remove(key);
+            }
+            SecretChange::Set { .. } => {
+                kept.insert(key.clone());
+            }
+            SecretChange::Note { .. } if !kept.contains(key) => findings.add(
+                format!("secrets.{key}"),
+                "It has no value yet that could expire.",
+                "Give `value` too.",
+            ),
+            SecretChange::Note { .. } => {}
+        }
+    }
+    kept
+}
+
+fn changes(before: &Connector, after: &Connector, secrets: &Secrets) -> Changes {
+    let mut changes = Changes::default();
+    changes.field("name", &before.name, &after.name);
+    changes.field("description", &before.description, &after.description);
+    changes.field("plugin", &before.plugin, &after.plugin);
+    changes.field("version", &before.version, &after.version);
+    changes.field("dataModel", &before.data_model, &after.data_model);
+    changes.members("settings", &before.settings, &after.settings);
+    for (name, change) in secrets {
+        let known = before.secrets.iter().find(|note| note.name == *name);
+        let path = format!("secrets.{name}");
+        match change {
+            SecretChange::Forget if known.is_some() => changes.word(path, "forgotten"),
+            SecretChange::Forget => {}
+            SecretChange::Set { .. } => changes.word(path, "set"),
+            SecretChange::Note { expires_on } => {
+                let before = known.and_then(|note| note.expires_on);
+                changes.field(format!("{path}.expiresOn"), &before, expires_on);
+            }
+        }
+    }
+    changes
+}
+
+/// Refuses a name that another connector has.
+pub(super) async fn refuse_taken(
+    connection: &mut SqliteConnection,
+    id: Uuid,
+    name: &str,
+) -> Result<(), CatalogError> {
+    let taken: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM connector WHERE folded = $1 AND id <> $2)",
+    )
+    .bind(folded(name))
+    .bind(id.to_string())
+    .fetch_one(connection)
+    .await?;
+    let mut findings = Findings::default();
+    if taken {
+        findings.add(
+            "name",
+            "Another connector has this name.",
+            "Give another name.",
+        );
+    }
+    findings.end()
+}
+
+async fn refuse_other_plugin(
+    connection: &mut SqliteConnection,
+    connector: &Connector,
+    plugin: &str,
+) -> Result<(), CatalogError> {
+    if connector.state == State::Processing {
+        return Err(CatalogError::conflict(
+            "connector.running",
+            "A run of this connector goes on, so it keeps its plugin.",
+            "Wait until the run has ended, or cancel it.",
+        ));
+    }
+    let profiles = maps_of_other_plugins(connection, connector.id, plugin).await?;
+    if profiles.is_empty() {
+        return Ok(());
+    }
+    Err(CatalogError::conflict(
+        "connector.maps-of-plugin",
+        format!(
+            "These profiles use transform maps of {}: {}.",
+            connector.plugin,
+            profiles.join(", ")
+        ),
+        "Delete these profiles first; another plugin needs other maps.",
+    ))
+}

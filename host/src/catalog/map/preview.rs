@@ -1,0 +1,190 @@
+//! What a map makes of a record.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::rules::{active, located};
+use super::{MapId, RulesDraft, sample};
+use crate::catalog::connector::find as find_connector;
+use crate::catalog::input::{Findings, is_shallow};
+use crate::catalog::{Catalog, CatalogError};
+use crate::contract::{Rule, TransformMap};
+use crate::plugin::registry::Wanted;
+
+/// Longest sample, in bytes of its JSON.
+const SAMPLE_BYTES: usize = 64 << 10;
+
+/// What is to be previewed: a saved map, or rules that are not saved.
+#[derive(Debug, Clone)]
+pub enum PreviewOf {
+    /// The newest version of a map, or another, or it with other rules.
+    Map {
+        /// The map.
+        id: MapId,
+        /// Which version.
+        version: Option<i64>,
+        /// Other rules than its own.
+        rules: Option<Vec<Rule>>,
+    },
+    /// Rules that are not saved.
+    Draft(RulesDraft),
+}
+
+/// The record that a map is tried with.
+#[derive(Debug, Clone)]
+pub enum Record {
+    /// An example of every field of the source model.
+    MadeUp,
+    /// This one.
+    Given(Map<String, Value>),
+    /// A document that a connector's run has stored, read backwards.
+    Stored {
+        /// The connector.
+        connector: Uuid,
+        /// The full target document.
+        document: Value,
+    },
+}
+
+/// Where the record came from that a map was tried with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SampleOrigin {
+    /// It has an example of every field of the source model.
+    Generated,
+    /// It was given.
+    Given,
+    /// It was rebuilt from a stored target document, by reading the rules of the map backwards that the
+    /// connector's profile uses: what these rules leave out is missing, and what they changed stays changed.
+    Rebuilt,
+}
+
+/// What a map makes of a record.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Preview {
+    /// The source record.
+    #[schema(value_type = Object)]
+    pub sample: Value,
+    /// Where it came from.
+    pub origin: SampleOrigin,
+    /// The document; absent where the map or the record has problems.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub document: Option<Value>,
+}
+
+impl Catalog {
+    /// What a map makes of a record.
+    ///
+    /// # Errors
+    /// [`CatalogError::Invalid`] where the rules or the record can't be; [`CatalogError::NotFound`].
+    pub async fn preview(&self, of: PreviewOf, record: Record) -> Result<Preview, CatalogError> {
+        let (wanted, map) = self.previewed(of).await?;
+        let (sample, origin) = match record {
+            Record::MadeUp => {
+                let description = self.types.description(&wanted).await?;
+                (
+                    sample::made_up(&description.source_model),
+                    SampleOrigin::Generated,
+                )
+            }
+            Record::Given(members) => (Value::Object(members), SampleOrigin::Given),
+            Record::Stored {
+                connector,
+                document,
+            } => {
+                let rules = self.rules_in_force(connector, &wanted).await?;
+                (sample::rebuilt(&document, &rules), SampleOrigin::Rebuilt)
+            }
+        };
+        let text = sample.to_string();
+        if text.len() > SAMPLE_BYTES || !is_shallow(&sample) {
+            let mut findings = Findings::default();
+            findings.add(
+                "sample",
+                format!("It is longer than {SAMPLE_BYTES} bytes, or nested too deep."),
+                "Give a record of the source model.",
+            );
+            findings.end()?;
+        }
+        let document = self.types.preview(&wanted, &map, &text).await?;
+        let document = document.map_err(|problems| {
+            CatalogError::Invalid(problems.into_iter().map(located).collect())
+        })?;
+        Ok(Preview {
+            sample,
+            origin,
+            document: Some(serde_json::from_str(&document)?),
+        })
+    }
+
+    async fn previewed(&self, of: PreviewOf) -> Result<(Wanted, TransformMap), CatalogError> {
+        let mut findings = Findings::default();
+        let (wanted, map) = match of {
+            PreviewOf::Draft(draft) => {
+                let wanted = active(&draft.plugin);
+                let map = self.examine_rules(draft, &mut findings).await?;
+                (wanted, map)
+            }
+            PreviewOf::Map { id, version, rules } => {
+                let (wanted, mut map) = self.map_and_plugin(&id).await?;
+                if let Some(version) = version {
+                    map.rules = self.map_version(&id, version).await?.rules;
+                }
+                if let Some(rules) = rules {
+                    map.rules = rules;
+                    self.examine_map(&wanted, &map, &mut findings).await?;
+                }
+                (wanted, Some(map))
+            }
+        };
+        findings.end()?;
+        let map = map.ok_or(CatalogError::NotFound("connector type"))?;
+        Ok((wanted, map))
+    }
+
+    /// The rules by which a connector's documents are made: those of its first active profile's map, else of
+    /// its first profile's, else of the plugin's default.
+    async fn rules_in_force(
+        &self,
+        connector: Uuid,
+        previewed: &Wanted,
+    ) -> Result<Vec<Rule>, CatalogError> {
+        let (wanted, map): (Wanted, Option<String>) = self
+            .database
+            .read::<_, CatalogError>(async |connection| {
+                let wanted = find_connector(connection, connector).await?.wanted();
+                let map = sqlx::query_scalar(
+                    "SELECT map FROM profile WHERE connector = $1 ORDER BY active DESC, folded LIMIT 1",
+                )
+                .bind(connector.to_string())
+                .fetch_optional(connection)
+                .await?;
+                Ok((wanted, map))
+            })
+            .await?;
+        if wanted.name != previewed.name {
+            let mut findings = Findings::default();
+            findings.add(
+                "record.connector",
+                format!(
+                    "Its records are those of {}, and the map is for {}.",
+                    wanted.name, previewed.name
+                ),
+                "Use a record of a connector of the map's plugin.",
+            );
+            findings.end()?;
+        }
+        let map = match map.as_deref().and_then(MapId::read) {
+            Some(id) => self.map_for(&id, &wanted).await?,
+            None => {
+                let description = self.types.description(&wanted).await?;
+                let first = description.maps.first().cloned();
+                first.ok_or(CatalogError::NotFound("transform map"))?
+            }
+        };
+        Ok(map.rules)
+    }
+}

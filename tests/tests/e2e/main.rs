@@ -27,3 +27,4 @@ mod secrets;
 mod snapshot;
 mod swap;
 mod throttling;
+mod work;

@@ -131,13 +131,12 @@ impl ControlPlane {
         let access = Access::new(database.clone(), Arc::clone(&clock), config.access.clone())?;
         let vault = Arc::new(vault);
         let types = Installed::new(Arc::clone(&registry), Arc::clone(&egress));
-        let catalog = Catalog::new(
+        let catalog = Arc::new(Catalog::new(
             database.clone(),
             Arc::clone(&vault),
             Arc::new(types),
             Arc::clone(&clock),
-        );
-        let catalog = Arc::new(catalog);
+        ));
         let (metrics, shutdown, tasks) =
             <(Arc<Metrics>, CancellationToken, TaskTracker)>::default();
         let executor = Plugins::new(

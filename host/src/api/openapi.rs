@@ -4,12 +4,15 @@ use axum::Router;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::Plane;
 use super::problem::{FieldError, Problem};
+
+/// Media type of a problem.
+const PROBLEM: &str = "application/problem+json";
 
 /// Cookie of a signed-in user's session.
 pub(crate) const SESSION_COOKIE: &str = "connector_session";
@@ -69,7 +72,7 @@ fn complete(document: &mut OpenApi) {
     let problem = ResponseBuilder::new()
         .description("The request was not carried out")
         .content(
-            "application/problem+json",
+            PROBLEM,
             Content::new(Some(Ref::from_schema_name("Problem"))),
         )
         .build();
@@ -88,10 +91,25 @@ fn complete(document: &mut OpenApi) {
                 offer_sessions(security);
             }
             let responses = &mut operation.responses.responses;
+            responses.values_mut().for_each(declare_problem);
             responses
                 .entry("default".into())
                 .or_insert_with(|| problem.clone().into());
         }
+    }
+}
+
+/// An answer that is a problem has the media type of one, which a handler need not repeat.
+fn declare_problem(response: &mut RefOr<Response>) {
+    const JSON: &str = "application/json";
+    let RefOr::T(response) = response else { return };
+    let is_problem = |content: &Content| {
+        matches!(&content.schema, Some(RefOr::Ref(it)) if it.ref_location.ends_with("/Problem"))
+    };
+    if response.content.get(JSON).is_some_and(is_problem)
+        && let Some(content) = response.content.remove(JSON)
+    {
+        response.content.insert(PROBLEM.into(), content);
     }
 }
 

@@ -28,3 +28,4 @@ mod server;
 mod snapshot;
 mod swap;
 mod throttling;
+mod work;

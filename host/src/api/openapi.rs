@@ -103,11 +103,15 @@ fn complete(document: &mut OpenApi) {
 fn declare_problem(response: &mut RefOr<Response>) {
     const JSON: &str = "application/json";
     let RefOr::T(response) = response else { return };
-    let is_problem = |content: &Content| {
-        matches!(&content.schema, Some(RefOr::Ref(it)) if it.ref_location.ends_with("/Problem"))
+    let is_problem = |content: &RefOr<Content>| match content {
+        RefOr::T(Content {
+            schema: Some(RefOr::Ref(schema)),
+            ..
+        }) => schema.ref_location.ends_with("/Problem"),
+        _ => false,
     };
     if response.content.get(JSON).is_some_and(is_problem)
-        && let Some(content) = response.content.remove(JSON)
+        && let Some(content) = response.content.shift_remove(JSON)
     {
         response.content.insert(PROBLEM.into(), content);
     }

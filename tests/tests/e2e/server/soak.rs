@@ -16,7 +16,7 @@ const KEPT: u32 = 20;
 /// Minutes between two runs of a connector: the fewer, the longer it takes. 1 makes thousands of runs.
 fn minutes() -> i64 {
     let told = std::env::var("CONNECTOR_SOAK_MINUTES").ok();
-    told.and_then(|told| told.parse().ok()).unwrap_or(30)
+    told.and_then(|told| told.parse().ok()).unwrap_or(5)
 }
 
 /// The memory is that of a process of its own, in which no other test runs.
@@ -39,11 +39,9 @@ fn resident_pages() -> u64 {
     statm.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-/// Bytes of the queue, which is empty whenever nothing runs.
+/// Bytes of the queue without its journal, which SQLite keeps at a size of its own.
 fn queue_bytes(data: &Path) -> u64 {
-    let files = std::fs::read_dir(data).unwrap().flatten();
-    let of_queue = files.filter(|file| file.file_name().to_string_lossy().starts_with("queue"));
-    of_queue.map(|file| file.metadata().unwrap().len()).sum()
+    std::fs::metadata(data.join("queue.sqlite")).unwrap().len()
 }
 
 /// What may not grow: pages of memory, and bytes of the queue.

@@ -3,8 +3,10 @@
 mod api;
 mod events;
 mod installed;
+mod output;
+mod setup;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -12,14 +14,14 @@ use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 pub use api::{Answer, Api, Credentials, Told};
 pub use events::{Event, Events};
+pub use setup::Setup;
 
-use crate::simulator::Simulator;
+use output::{Greeting, copy, listen};
 
 /// Name of the first administrator.
 pub const ADMIN: &str = "admin";
@@ -27,49 +29,6 @@ pub const ADMIN: &str = "admin";
 pub const PASSWORD: &str = "quiet harbour before dawn";
 /// How long a server may take to start, to stop, and a run to end.
 pub const PATIENCE: Duration = Duration::from_secs(90);
-
-/// How a server is to be started.
-#[derive(Debug, Clone)]
-pub struct Setup {
-    program: PathBuf,
-    plugins: Vec<PathBuf>,
-    origins: Vec<String>,
-    set: Vec<String>,
-}
-
-impl Setup {
-    /// A server without plugins that reaches nothing but public addresses.
-    #[must_use]
-    pub fn new(program: &Path) -> Self {
-        Self {
-            program: program.to_owned(),
-            plugins: Vec::new(),
-            origins: Vec::new(),
-            set: Vec::new(),
-        }
-    }
-
-    /// With this plugin installed, approved and active.
-    #[must_use]
-    pub fn plugin(mut self, component: &Path) -> Self {
-        self.plugins.push(component.to_owned());
-        self
-    }
-
-    /// Granted this simulator's origin.
-    #[must_use]
-    pub fn reach(mut self, simulator: &Simulator) -> Self {
-        self.origins.push(simulator.base_url());
-        self
-    }
-
-    /// With this field of the configuration.
-    #[must_use]
-    pub fn set(mut self, field: &str, value: impl std::fmt::Display) -> Self {
-        self.set.push(format!("{field}={value}"));
-        self
-    }
-}
 
 /// A server with its data folder and its key; both go with it.
 #[derive(Debug)]
@@ -82,15 +41,6 @@ pub struct ServerUnderTest {
     log: Told,
     answers: Told,
     admin: Option<String>,
-}
-
-/// What a server says of itself when it starts.
-#[derive(Debug, Clone, Default)]
-struct Greeting {
-    url: Option<String>,
-    code: Option<String>,
-    /// It has closed its output.
-    over: bool,
 }
 
 impl ServerUnderTest {
@@ -402,29 +352,4 @@ async fn token(maker: &Api, role: &str) -> anyhow::Result<String> {
         .await?;
     let token = made.get("token").and_then(Value::as_str);
     Ok(token.context("a token is shown once")?.to_owned())
-}
-
-/// Reads what a server says at its start, and everything after that.
-async fn listen(output: impl AsyncRead + Unpin, log: Told, told: watch::Sender<Greeting>) {
-    let mut lines = BufReader::new(output).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        log.add(line.as_bytes());
-        log.add(b"\n");
-        told.send_modify(|greeting| {
-            if let Some(url) = line.strip_prefix("Listening at ") {
-                greeting.url = Some(url.to_owned());
-            }
-            if let Some((_, code)) = line.split_once("works once: ") {
-                greeting.code = Some(code.to_owned());
-            }
-        });
-    }
-    told.send_modify(|greeting| greeting.over = true);
-}
-
-async fn copy(mut output: impl AsyncRead + Unpin, log: Told) {
-    let mut buffer = [0; 8_192];
-    while let Ok(count @ 1..) = output.read(&mut buffer).await {
-        log.add(buffer.get(..count).unwrap_or_default());
-    }
 }

@@ -35,7 +35,10 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match demo(Arguments::parse()).await {
+    // `cargo demo` ends with a `--` already; one more does no harm.
+    let given = std::env::args_os().enumerate();
+    let given = given.filter(|(place, argument)| *place != 1 || argument != "--");
+    match demo(Arguments::parse_from(given.map(|(_, argument)| argument))).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("the demonstration failed: {error:#}");

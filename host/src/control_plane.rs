@@ -131,13 +131,12 @@ impl ControlPlane {
         let access = Access::new(database.clone(), Arc::clone(&clock), config.access.clone())?;
         let vault = Arc::new(vault);
         let types = Installed::new(Arc::clone(&registry), Arc::clone(&egress));
-        let catalog = Catalog::new(
+        let catalog = Arc::new(Catalog::new(
             database.clone(),
             Arc::clone(&vault),
             Arc::new(types),
             Arc::clone(&clock),
-        );
-        let catalog = Arc::new(catalog);
+        ));
         let (metrics, shutdown, tasks) =
             <(Arc<Metrics>, CancellationToken, TaskTracker)>::default();
         let executor = Plugins::new(
@@ -343,11 +342,10 @@ pub(crate) mod testing {
         (Arc::new(plane), folder)
     }
 
-    /// A control plane, the clock that a test turns, and its folder.
+    /// A control plane whose clock stands still, in a folder that goes with it.
     pub(crate) struct Stage {
         pub(crate) plane: Arc<ControlPlane>,
-        pub(crate) clock: ManualClock,
-        pub(crate) folder: tempfile::TempDir,
+        _folder: tempfile::TempDir,
     }
 
     /// When the clock of a new stage stands.
@@ -355,24 +353,16 @@ pub(crate) mod testing {
         "2026-03-01T08:00:00Z".parse().unwrap()
     }
 
-    /// A stage without users, connectors or plugins, under default policies.
-    pub(crate) async fn stage() -> Stage {
-        stage_under(AccessPolicy::default()).await
-    }
-
-    /// The same under this access policy.
+    /// A stage without users, connectors or plugins, under this access policy.
     pub(crate) async fn stage_under(access: AccessPolicy) -> Stage {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(folder.path());
         config.access = access;
         let clock = ManualClock::new(start());
-        let plane = ControlPlane::open(config, Arc::new(clock.clone()))
-            .await
-            .unwrap();
+        let plane = ControlPlane::open(config, Arc::new(clock)).await.unwrap();
         Stage {
             plane: Arc::new(plane),
-            clock,
-            folder,
+            _folder: folder,
         }
     }
 }

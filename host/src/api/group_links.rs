@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::Plane;
+use super::directory::key_of;
 use super::extract::{Admin, Json, Path, Query, Viewer};
-use super::known;
 use super::page::{Page, Paging};
 use super::problem::Problem;
 use crate::catalog::{CatalogError, LinkFilter, LinkRecord, NewLink};
@@ -60,7 +60,7 @@ async fn list(
 
 /// Gives links the names that the directory knows.
 async fn name(plane: &Plane, connector: Uuid, links: &mut [LinkRecord]) -> Result<(), Problem> {
-    let Some(key) = known::key(plane, connector).await? else {
+    let Some(key) = key_of(plane, connector).await? else {
         return Ok(());
     };
     for link in links {

@@ -3,30 +3,20 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::ControlPlane;
+use super::Plane;
+use super::directory::key_of;
 use super::problem::Problem;
-use crate::directory::{ConnectorKey, Mode, PageRequest, RunFilter, RunState};
+use crate::directory::{Mode, PageRequest, RunFilter, RunState};
 
 /// Pages of runs in which the last snapshot is looked for.
 const MOST_PAGES: usize = 10;
 
-/// The key of a connector in the directory, once a run of it has begun.
-pub(super) async fn key(
-    plane: &ControlPlane,
-    connector: Uuid,
-) -> Result<Option<ConnectorKey>, Problem> {
-    let name = connector.to_string();
-    let connectors = plane.directory.connectors().await?;
-    let known = connectors.into_iter().find(|known| known.name == name);
-    Ok(known.map(|known| known.key))
-}
-
 /// When the last snapshot of a connector began that succeeded, wholly or in part.
 pub(super) async fn last_snapshot(
-    plane: &ControlPlane,
+    plane: &Plane,
     connector: Uuid,
 ) -> Result<Option<Timestamp>, Problem> {
-    let Some(key) = key(plane, connector).await? else {
+    let Some(key) = key_of(plane, connector).await? else {
         return Ok(None);
     };
     let filter = RunFilter {

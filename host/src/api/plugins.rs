@@ -18,6 +18,7 @@ use super::page::Page;
 use super::problem::Problem;
 use crate::access::Principal;
 use crate::audit::{self, Deed, Target};
+use crate::catalog::ConnectorFilter;
 use crate::plugin::registry::{Entry, Installed, MOST_COMPONENT_BYTES, PluginId, Standing};
 
 /// Carries the signature of an upload: what minisign writes into a file, in base64.
@@ -226,7 +227,8 @@ async fn roll_back(
     Ok(Json(Back { from, to }))
 }
 
-/// Remove a version. The active one of several can't be removed. Runs under way end well.
+/// Remove a version. The active one of several can't be removed, nor one that a connector needs. Runs under way end
+/// well.
 #[utoipa::path(
     delete, path = "/plugins/{plugin}", tag = "plugins",
     params(("plugin" = String, Path, description = "NAME@VERSION")),
@@ -238,9 +240,42 @@ async fn remove(
     State(plane): State<Plane>,
     Path(plugin): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    plane.registry.remove(&version(&plugin)?).await?;
+    let id = version(&plugin)?;
+    nobody_needs(&plane, &id).await?;
+    plane.registry.remove(&id).await?;
     write_down(&plane, &who, "plugin.remove", &plugin, json!({})).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether every connector can do without a version: none is pinned to it, and, if it is the only one, none is of
+/// this plugin.
+async fn nobody_needs(plane: &Plane, id: &PluginId) -> Result<(), Problem> {
+    const MOST: u32 = 500;
+    let of_plugin = ConnectorFilter {
+        plugin: Some(id.name.clone()),
+        ..ConnectorFilter::default()
+    };
+    let (connectors, _) = plane.catalog.connectors(&of_plugin, None, MOST).await?;
+    let entries = plane.registry.list().await?;
+    let only = !entries
+        .iter()
+        .any(|entry| entry.id.name == id.name && entry.id != *id);
+    let needing: Vec<String> = connectors
+        .into_iter()
+        .filter(|connector| match &connector.version.0 {
+            Some(pinned) => *pinned == id.version,
+            None => only,
+        })
+        .map(|connector| connector.name)
+        .collect();
+    if needing.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::conflict(
+        "plugin.in-use",
+        format!("These connectors need it: {}.", needing.join(", ")),
+    )
+    .remedy("Let them use another version, or delete them, first."))
 }
 
 /// Activates a version where that is due, and writes it down where it was done.

@@ -1,5 +1,7 @@
 //! Calling the API in tests, through the whole router.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
@@ -9,6 +11,7 @@ use tower::ServiceExt;
 
 use super::openapi::SESSION_COOKIE;
 use crate::access::{AccessPolicy, CSRF_HEADER, Means, NewSession, Role, authenticated};
+use crate::catalog::{Catalog, Types};
 use crate::control_plane::testing::{Stage, stage_under};
 
 /// A served control plane.
@@ -112,6 +115,21 @@ impl Host {
     /// Without any user, under this policy.
     pub(crate) async fn under(policy: AccessPolicy) -> Self {
         let stage = stage_under(policy).await;
+        let access = stage.plane.access.clone();
+        let router = authenticated(super::router(stage.plane.clone()), access);
+        Self { stage, router }
+    }
+
+    /// With plugins that are made up.
+    pub(crate) async fn with_types(types: Arc<dyn Types>) -> Self {
+        let mut stage = stage_under(AccessPolicy::default()).await;
+        let plane = Arc::get_mut(&mut stage.plane).unwrap();
+        plane.catalog = Arc::new(Catalog::new(
+            plane.database.clone(),
+            plane.vault.clone(),
+            types,
+            plane.clock.clone(),
+        ));
         let access = stage.plane.access.clone();
         let router = authenticated(super::router(stage.plane.clone()), access);
         Self { stage, router }

@@ -1,10 +1,12 @@
-//! What work asks of the catalogue.
+//! The catalog as what work knows of it.
 
 use async_trait::async_trait;
+use sqlx::Row;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{Catalog, CatalogError};
+use super::connector::find as find_connector;
+use super::{Catalog, CatalogError, uuid};
 use crate::contract::{Fault, FaultKind};
 use crate::work::{Assignment, Assignments, Chosen, JobParts, NotChosen};
 
@@ -12,7 +14,7 @@ use crate::work::{Assignment, Assignments, Chosen, JobParts, NotChosen};
 impl Assignments for Catalog {
     async fn scheduled(&self) -> Result<Vec<Assignment>, Fault> {
         let profiles = Self::scheduled(self).await.map_err(fault)?;
-        let assigned = profiles.into_iter().map(|profile| Assignment {
+        let assignments = profiles.into_iter().map(|profile| Assignment {
             connector: profile.connector,
             connector_name: profile.connector_name,
             profile: profile.profile,
@@ -21,15 +23,32 @@ impl Assignments for Catalog {
             baseline: profile.baseline,
             since: profile.since,
         });
-        Ok(assigned.collect())
+        Ok(assignments.collect())
     }
 
+    /// Without a wanted profile, the first active one by name, or the first one where none is active.
     async fn choose(&self, connector: Uuid, wanted: Option<Uuid>) -> Result<Chosen, NotChosen> {
-        let chosen = self.choose_profile(connector, wanted).await;
-        chosen.map_err(|error| match error {
+        let chosen = self.database.read::<_, CatalogError>(async |connection| {
+            let connector = find_connector(connection, connector).await?;
+            let row = sqlx::query(
+                "SELECT id, name FROM profile WHERE connector = $1 AND ($2 IS NULL OR id = $2) \
+                 ORDER BY active DESC, folded LIMIT 1",
+            )
+            .bind(connector.id.to_string())
+            .bind(wanted.map(|id| id.to_string()))
+            .fetch_optional(connection)
+            .await?
+            .ok_or(CatalogError::NotFound("profile"))?;
+            Ok(Chosen {
+                connector_name: connector.name,
+                profile: uuid(row.try_get("id")?)?,
+                profile_name: row.try_get("name")?,
+            })
+        });
+        chosen.await.map_err(|error| match error {
             CatalogError::NotFound("connector") => NotChosen::NoConnector,
             CatalogError::NotFound(_) => NotChosen::NoProfile,
-            error => NotChosen::Refused(fault(error)),
+            other => NotChosen::Refused(fault(other)),
         })
     }
 
@@ -54,42 +73,7 @@ impl Assignments for Catalog {
     }
 }
 
-impl Catalog {
-    /// The profile for a run by hand: the wanted one, else the first active one, else the only one.
-    async fn choose_profile(
-        &self,
-        connector: Uuid,
-        wanted: Option<Uuid>,
-    ) -> Result<Chosen, CatalogError> {
-        let name = self.connector(connector).await?.name;
-        let profile = match wanted {
-            Some(profile) => self.profile(connector, profile).await?,
-            None => self.first_profile(connector).await?,
-        };
-        Ok(Chosen {
-            connector_name: name,
-            profile: profile.id,
-            profile_name: profile.name,
-        })
-    }
-
-    async fn first_profile(&self, connector: Uuid) -> Result<super::Profile, CatalogError> {
-        const MOST: u32 = 500;
-        let (profiles, _) = self.profiles(connector, None, MOST).await?;
-        let only = profiles.len() == 1;
-        let mut candidates = profiles.into_iter();
-        let chosen = candidates.find(|profile| profile.active || only);
-        chosen.ok_or_else(|| {
-            CatalogError::conflict(
-                "profile.not-chosen",
-                "The connector has no active profile, so it isn't clear which one the run should use.",
-                "Activate a profile, or name the one to use.",
-            )
-        })
-    }
-}
-
-/// Why a run can't have what it needs, for its report.
+/// Why a run can't have what it needs.
 fn fault(error: CatalogError) -> Fault {
     let (kind, code, remedy) = match &error {
         CatalogError::Fault(fault) => return fault.clone(),
@@ -100,28 +84,36 @@ fn fault(error: CatalogError) -> Fault {
         ),
         CatalogError::Plugin(_) => (
             FaultKind::Configuration,
-            "plugin.not-usable".into(),
-            "Look at the installed plugins; install, approve or activate a version.",
+            "plugin.unavailable".to_owned(),
+            "Install and activate the plugin, then run it again.",
         ),
         CatalogError::Vault(_) => (
             FaultKind::Configuration,
-            "vault.closed".into(),
-            "Give the server the key that the secrets were sealed with, or set the secrets anew.",
+            "vault.closed".to_owned(),
+            "Start the host with the right key, or set the secret again.",
         ),
-        CatalogError::Conflict { code, remedy, .. } => {
-            (FaultKind::Configuration, (*code).to_owned(), *remedy)
-        }
-        CatalogError::Invalid(_) | CatalogError::Stale { .. } | CatalogError::Database(_) => (
+        _ => (
             FaultKind::Transient,
-            "catalog.failed".into(),
-            "Try again; the server's log tells why it failed.",
+            "catalog.failed".to_owned(),
+            "Look at the host's log.",
         ),
     };
     Fault {
         kind,
         code,
-        message: format!("{error}."),
+        message: format!("{}.", told(&error).trim_end_matches('.')),
         remedy: Some(remedy.into()),
         setting: None,
     }
+}
+
+/// An error with its causes.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text = format!("{text}: {error}");
+        next = error.source();
+    }
+    text
 }

@@ -280,10 +280,9 @@ impl Types for MadeUp {
 pub(crate) struct Bench {
     pub(crate) catalog: Catalog,
     pub(crate) database: Database,
-    pub(crate) vault: Arc<Vault>,
     pub(crate) types: Arc<MadeUp>,
     pub(crate) clock: ManualClock,
-    pub(crate) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Bench {
@@ -294,17 +293,16 @@ impl Bench {
         let clock = ManualClock::new("2027-05-01T12:00:00Z".parse().unwrap());
         let catalog = Catalog::new(
             database.clone(),
-            Arc::clone(&vault),
+            vault,
             types.clone(),
             Arc::new(clock.clone()),
         );
         Self {
             catalog,
             database,
-            vault,
             types,
             clock,
-            folder,
+            _folder: folder,
         }
     }
 

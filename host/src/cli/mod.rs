@@ -18,11 +18,11 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use connector_host::config::{ConfigError, LogPolicy, TelemetryPolicy};
+use connector_host::config::{ConfigError, LogPolicy, Sources};
 use connector_host::contract::Problem;
 use connector_host::run::{EXIT_CONFIGURATION, EXIT_FAILED, EXIT_PROCESSED};
 use connector_host::server::ServeError;
-use connector_host::telemetry;
+use connector_host::telemetry::{self, Telemetry, TelemetryError};
 
 /// Runs directory connectors: WebAssembly components that bring users, groups and memberships into a
 /// platform's directory.
@@ -93,13 +93,6 @@ enum PluginCommand {
 
 /// Runs a command to its exit code.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
-    let filter = filter(arguments.verbose);
-    // A server's logs are configured.
-    if !matches!(arguments.command, Command::Serve(_))
-        && let Err(error) = log_to_stderr(filter.unwrap_or("error"))
-    {
-        return failed(&error.into());
-    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -107,32 +100,44 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
+    let filter = filter(arguments.verbose);
     let outcome = runtime.block_on(async {
-        match arguments.command {
-            Command::Serve(command) => command.run(filter).await,
-            Command::Config(command) => command.run(),
-            Command::Vault(command) => command.run().await,
-            Command::ResetPassword(command) => command.run().await,
-            Command::Backup(command) => command.run().await,
-            Command::Restore(command) => command.run().await,
-            Command::Sync(command) => command.run().await,
-            Command::Export(command) => command.run().await,
-            Command::Check(command) => command.run().await,
-            Command::Plugin(command) => match command {
-                PluginCommand::Install(command) => command.run().await,
-                PluginCommand::List(command) => command.run().await,
-                PluginCommand::Inspect(command) => command.run().await,
-                PluginCommand::Approve(command) => command.run().await,
-                PluginCommand::Activate(command) => command.run().await,
-                PluginCommand::Rollback(command) => command.run().await,
-                PluginCommand::Remove(command) => command.run().await,
-            },
-            Command::Remote(command) => command.run().await,
+        if let Command::Serve(command) = arguments.command {
+            return command.run(filter).await;
         }
+        let telemetry = telemetry(filter.unwrap_or("error"))?;
+        let outcome = carry_out(arguments.command).await;
+        telemetry.stop().await;
+        outcome
     });
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => failed(&error),
+    }
+}
+
+async fn carry_out(command: Command) -> anyhow::Result<u8> {
+    match command {
+        // Its logs and traces are configured with everything else of it.
+        Command::Serve(command) => command.run(None).await,
+        Command::Config(command) => command.run(),
+        Command::Vault(command) => command.run().await,
+        Command::ResetPassword(command) => command.run().await,
+        Command::Backup(command) => command.run().await,
+        Command::Restore(command) => command.run().await,
+        Command::Sync(command) => command.run().await,
+        Command::Export(command) => command.run().await,
+        Command::Check(command) => command.run().await,
+        Command::Plugin(command) => match command {
+            PluginCommand::Install(command) => command.run().await,
+            PluginCommand::List(command) => command.run().await,
+            PluginCommand::Inspect(command) => command.run().await,
+            PluginCommand::Approve(command) => command.run().await,
+            PluginCommand::Activate(command) => command.run().await,
+            PluginCommand::Rollback(command) => command.run().await,
+            PluginCommand::Remove(command) => command.run().await,
+        },
+        Command::Remote(command) => command.run().await,
     }
 }
 
@@ -183,13 +188,16 @@ fn filter(verbose: u8) -> Option<&'static str> {
     }
 }
 
-/// `CONNECTOR_LOG` wins over `--verbose`.
-fn log_to_stderr(filter: &str) -> Result<(), telemetry::TelemetryError> {
+/// Logs, and traces where the environment names a collector. `CONNECTOR_LOG` wins over `--verbose`.
+fn telemetry(filter: &str) -> Result<Telemetry, TelemetryError> {
+    let environment = Sources::default().process_environment().load();
+    // A command that is configured tells what is wrong there; others have no use for it.
+    let config = environment.map(|loaded| loaded.config).unwrap_or_default();
     let log = LogPolicy {
         filter: std::env::var("CONNECTOR_LOG").unwrap_or_else(|_| filter.into()),
-        ..LogPolicy::default()
+        ..config.log
     };
-    telemetry::start(&log, &TelemetryPolicy::default(), &[]).map(drop)
+    telemetry::start(&log, &config.telemetry, &config.network.ca_files)
 }
 
 #[cfg(test)]

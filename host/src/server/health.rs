@@ -12,6 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
 
+use super::holdings::Holdings;
 use crate::api::extract::Viewer;
 use crate::api::problem::{FieldError, Problem};
 use crate::control_plane::{self, ControlPlane};
@@ -144,6 +145,7 @@ pub(super) fn sample(plane: &Arc<ControlPlane>) {
         plugins: control_plane::plugins_folder(&plane.data_dir),
     };
     plane.metrics.sample_with(Arc::new(sizes));
+    plane.metrics.sample_with(Arc::new(Holdings::of(plane)));
 }
 
 struct Sizes {

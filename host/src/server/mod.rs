@@ -15,6 +15,7 @@
 //! ```
 
 mod health;
+mod holdings;
 mod layers;
 mod router;
 mod signals;

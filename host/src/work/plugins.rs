@@ -77,6 +77,7 @@ impl Plugins {
             guard: parts.guard.clone(),
             patience: self.patience.clone(),
         };
+        let in_flight = self.metrics.run_started();
         let report = self
             .run(&job, order)
             .await
@@ -85,6 +86,7 @@ impl Plugins {
             .key(&job, &report)
             .await
             .map_err(|error| failed(&error))?;
+        drop(in_flight);
         self.metrics.run_ended(&order.parts.connector_name, &report);
         if matches!(report.state, RunState::Cancelled | RunState::Interrupted) {
             // Neither speaks for nor against the plugin.

@@ -10,8 +10,10 @@
 //!   they go on, and another worker is made.
 //! - A worker's name can't be used again for half a minute after a crash: each worker has a new one.
 //! - A worker that holds fetched jobs back sends no heartbeat: it fetches one at a time, when it has room.
-//! - A key is refused for as long as a job of it is there, done or not: done ones are deleted, and a run that
-//!   is queued anew has the number of its attempt in its key.
+//! - A worker that stops takes no note any more of what its jobs came to, and waits for those who want to tell
+//!   it. So jobs tell it nothing: a job that was looked after is deleted here.
+//! - A key is refused for as long as a job of it is there: a run that is queued anew has the number of its
+//!   attempt in its key.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,8 +36,6 @@ use uuid::Uuid;
 const LOOK: Duration = Duration::from_secs(10);
 /// How long to wait before a worker that failed is replaced.
 const RECOVERY: Duration = Duration::from_secs(1);
-/// Jobs that are done are deleted this often.
-const SWEEP: Duration = Duration::from_secs(30);
 /// Name of the queue in the file.
 const NAME: &str = "runs";
 
@@ -43,6 +43,13 @@ const NAME: &str = "runs";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Job {
     run: Uuid,
+    attempt: u32,
+}
+
+impl Job {
+    fn key(&self) -> String {
+        format!("{}/{}", self.run, self.attempt)
+    }
 }
 
 /// What is done with a run that is handed out. It returns when the run has been looked after.
@@ -129,8 +136,10 @@ impl Queue {
 
     /// Puts a run in. `attempt` is how often it was begun before; the same run and attempt are put in once.
     pub(super) async fn push(&self, run: Uuid, attempt: u32) -> Result<(), QueueError> {
-        let task = TaskBuilder::new(Job { run })
-            .idempotency_key(format!("{run}/{attempt}"))
+        let job = Job { run, attempt };
+        let key = job.key();
+        let task = TaskBuilder::new(job)
+            .idempotency_key(key)
             .max_attempts(1)
             .build();
         self.storage()
@@ -144,24 +153,17 @@ impl Queue {
     /// Hands runs out, at most `concurrent` at a time, until it is stopped. What was handed out when it is
     /// stopped is waited for.
     pub(super) async fn serve(self, concurrent: usize, handler: Handler, stop: CancellationToken) {
-        let sweep = self.sweep();
-        let serve = async {
-            while !stop.is_cancelled() {
-                let worker = self
-                    .clone()
-                    .worker(concurrent, handler.clone(), stop.clone());
-                if let Err(error) = worker.await {
-                    tracing::warn!("the queue of runs failed and is served anew: {error}");
-                    tokio::select! {
-                        () = stop.cancelled() => {}
-                        () = tokio::time::sleep(RECOVERY) => {}
-                    }
+        while !stop.is_cancelled() {
+            let worker = self
+                .clone()
+                .worker(concurrent, handler.clone(), stop.clone());
+            if let Err(error) = worker.await {
+                tracing::warn!("the queue of runs failed and is served anew: {error}");
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(RECOVERY) => {}
                 }
             }
-        };
-        tokio::select! {
-            () = serve => {}
-            () = sweep => {}
         }
     }
 
@@ -183,6 +185,7 @@ impl Queue {
             .backend(self.storage().poll_with_stream(wakes.boxed()))
             .concurrency(concurrent)
             .data(handler)
+            .data(self.clone())
             .build(look_after)
             .run_until(async move {
                 stop.cancelled().await;
@@ -195,31 +198,23 @@ impl Queue {
         let config = Config::default()
             .queue(NAME)
             .batch_size(1)
-            // Fetched is as good as begun where one is fetched at a time.
-            .lock_tasks(false);
+            .lock_tasks(false)
+            .persist_results(false);
         SqliteStorage::new(&self.pool).with_config(config)
     }
 
-    /// Deletes what is done, again and again.
-    async fn sweep(&self) {
-        loop {
-            tokio::time::sleep(SWEEP).await;
-            if let Err(error) = self.forget_done().await {
-                tracing::warn!("{error}");
-            }
-        }
-    }
-
-    /// Deletes the jobs that are done.
-    pub(super) async fn forget_done(&self) -> Result<u64, QueueError> {
-        let done = sqlx::query("DELETE FROM Jobs WHERE status IN ('Done', 'Failed', 'Killed')")
+    /// Deletes a job that was looked after.
+    async fn forget(&self, job: &Job) -> Result<(), QueueError> {
+        sqlx::query("DELETE FROM Jobs WHERE job_type = $1 AND idempotency_key = $2")
+            .bind(NAME)
+            .bind(job.key())
             .execute(&self.pool)
             .await
             .map_err(|error| self.error(error))?;
-        Ok(done.rows_affected())
+        Ok(())
     }
 
-    /// How many jobs the file holds, done ones included.
+    /// How many jobs the file holds.
     #[cfg(test)]
     pub(super) async fn len(&self) -> i64 {
         sqlx::query_scalar("SELECT count(*) FROM Jobs")
@@ -240,7 +235,11 @@ impl Queue {
     }
 }
 
-async fn look_after(job: Job, handler: Data<Handler>) {
+async fn look_after(job: Job, handler: Data<Handler>, queue: Data<Queue>) {
     let Data(Handler(handle)) = handler;
     handle(job.run).await;
+    // What stays is handed out again by a later worker, to no effect.
+    if let Err(error) = queue.forget(&job).await {
+        tracing::warn!("a job that was looked after stays in the queue: {error}");
+    }
 }

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::core::Core;
 use super::error::WorkError;
-use super::{state, store};
-use crate::database::{DatabaseError, millis};
+use super::state;
+use crate::database::millis;
 
 /// How long lies between two cleanings.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -63,17 +63,6 @@ impl Core {
     }
 }
 
-/// Whether a run of a connector waits or goes on.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn is_open(
-    connection: &mut SqliteConnection,
-    connector: Uuid,
-) -> Result<bool, DatabaseError> {
-    Ok(store::open_of(connection, connector).await?.is_some())
-}
-
 /// Forgets all that work knows of a connector, in the transaction that deletes it. The caller has seen to it
 /// that no run of it is open.
 ///
@@ -93,4 +82,20 @@ pub async fn forget_connector(
             .await?;
     }
     state::forget(connection, connector).await
+}
+
+/// Whether a run of a connector waits or goes on, in the transaction of whoever asks.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn is_open(
+    connection: &mut SqliteConnection,
+    connector: Uuid,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM run WHERE connector = $1 AND state IN ('queued', 'processing'))",
+    )
+    .bind(connector.to_string())
+    .fetch_one(connection)
+    .await
 }

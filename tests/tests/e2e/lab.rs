@@ -137,7 +137,9 @@ pub(crate) struct Lab {
     pub(crate) patience: Patience,
     plugin: Plugin,
     pub(crate) directory: Arc<dyn Directory>,
-    egress: Arc<Egress>,
+    pub(crate) egress: Arc<Egress>,
+    /// Name of its connector in the directory.
+    pub(crate) connector: String,
     _folder: TempDir,
 }
 
@@ -149,7 +151,7 @@ pub(crate) struct Held {
     pub(crate) memberships: BTreeSet<Membership>,
 }
 
-/// Name of a lab's connector.
+/// Name of a lab's connector, unless it is told otherwise.
 const CONNECTOR: &str = "contoso";
 
 impl Held {
@@ -197,6 +199,7 @@ impl Lab {
             directory: Arc::from(directory),
             egress: Egress::new(network).unwrap(),
             simulator,
+            connector: CONNECTOR.into(),
             _folder: folder,
         }
     }
@@ -211,7 +214,7 @@ impl Lab {
             mode,
             allow_mass_change: self.allow_mass_change,
             patience: self.patience.clone(),
-            ..job(CONNECTOR, plugin, &self.settings)
+            ..job(&self.connector, plugin, &self.settings)
         };
         if let Some(map) = &self.map {
             job.map = map.clone();
@@ -238,7 +241,7 @@ impl Lab {
     }
 
     async fn export(&self, what: Export) -> Vec<Value> {
-        exported(&self.directory, CONNECTOR, what).await
+        exported(&self.directory, &self.connector, what).await
     }
 
     pub(crate) async fn documents(&self) -> Vec<Value> {
@@ -254,7 +257,7 @@ impl Lab {
     }
 
     pub(crate) async fn held(&self) -> Held {
-        Held::by(&self.directory, CONNECTOR).await
+        Held::by(&self.directory, &self.connector).await
     }
 
     /// Compares the directory with the tenant: every user, every group, every direct membership.

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod catalog;
 mod changes;
 mod command;
 mod contract;
@@ -26,3 +27,4 @@ mod secrets;
 mod snapshot;
 mod swap;
 mod throttling;
+mod work;

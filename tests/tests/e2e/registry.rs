@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use connector_host::plugin::PluginError;
 use connector_host::plugin::registry::{PluginId, PluginPolicy, Registry, RegistryError, Standing};
@@ -16,7 +17,7 @@ const NAME: &str = "entra-directory-sync";
 
 /// A registry in a folder of its own, on the engine that all tests share.
 pub(crate) struct Installation {
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) folder: TempDir,
     component: Vec<u8>,
 }
@@ -26,7 +27,7 @@ impl Installation {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("plugins");
         Self {
-            registry: Registry::open(plugin().await.engine(), &root, policy).unwrap(),
+            registry: Arc::new(Registry::open(plugin().await.engine(), &root, policy).unwrap()),
             component: fs::read(artefacts::component().unwrap()).unwrap(),
             folder,
         }

@@ -15,7 +15,7 @@ use super::super::page::{Page, Paging};
 use super::super::problem::Problem;
 use super::{When, key_of, nothing, page_of, page_request};
 use crate::database::millis;
-use crate::directory::{ChangeFilter, MemberKind, Named, Turn};
+use crate::directory::{ChangeFilter, MemberKind, Named, RunKey, Turn};
 
 pub(super) fn routes() -> OpenApiRouter<Plane> {
     OpenApiRouter::new().routes(routes!(list))
@@ -25,6 +25,8 @@ pub(super) fn routes() -> OpenApiRouter<Plane> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Wanted {
+    /// Only those that this run made.
+    run: Option<Uuid>,
     /// Only of the group of this identifier.
     group: Option<String>,
     /// Only of the member of this identifier.
@@ -67,8 +69,16 @@ async fn list(
     let Some(key) = key_of(&plane, connector).await? else {
         return Ok(Json(nothing()));
     };
+    let run = match wanted.run {
+        Some(run) => match plane.work.run(run).await?.directory_run {
+            Some(run) => Some(RunKey(run)),
+            // It never came to read anything.
+            None => return Ok(Json(nothing())),
+        },
+        None => None,
+    };
     let filter = ChangeFilter {
-        run: None,
+        run,
         group: wanted.group,
         member: wanted.member,
         since: wanted.since.map(millis),

@@ -36,12 +36,15 @@ struct When {
     /// End of the run that did it, or its beginning while it goes on.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
+    /// That run: `directoryRun` of one in the list of runs.
+    directory_run: i64,
 }
 
 impl When {
     fn of(moment: Moment) -> Result<Self, Problem> {
         Ok(Self {
             at: instant(moment.at)?,
+            directory_run: moment.run.0,
         })
     }
 }
@@ -95,7 +98,10 @@ fn nothing<T>() -> Page<T> {
 }
 
 /// The directory's key of a connector; none where it has brought nothing yet.
-async fn key_of(plane: &Plane, connector: Uuid) -> Result<Option<ConnectorKey>, Problem> {
+pub(super) async fn key_of(
+    plane: &Plane,
+    connector: Uuid,
+) -> Result<Option<ConnectorKey>, Problem> {
     Ok(plane.directory.find(&connector.to_string()).await?)
 }
 

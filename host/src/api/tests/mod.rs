@@ -1,6 +1,8 @@
 //! What the API promises about who may do what.
 
+mod catalog;
 mod guarded;
+mod hostile;
 mod oidc;
 mod sessions;
 mod setting_up;

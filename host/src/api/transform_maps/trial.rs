@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::super::Plane;
+use super::super::directory::key_of;
 use super::super::extract::{Json, Operator, Path};
-use super::super::known;
 use super::super::problem::{FieldError, Problem};
 use super::map_id;
 use crate::catalog::{Preview, PreviewOf, Record, RulesDraft};
@@ -188,7 +188,7 @@ async fn attempt(
 }
 
 async fn find(plane: &Plane, wanted: &Stored) -> Result<StoredDocument, Problem> {
-    let object = match known::key(plane, wanted.connector).await? {
+    let object = match key_of(plane, wanted.connector).await? {
         Some(key) => plane.directory.object(key, &wanted.user).await?,
         None => None,
     };

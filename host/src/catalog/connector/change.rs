@@ -1,7 +1,6 @@
 //! Making and changing connectors.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use sqlx::SqliteConnection;
@@ -12,13 +11,12 @@ use super::{Connector, ConnectorChange, DataModelName, NewConnector};
 use crate::access::Principal;
 use crate::audit::Target;
 use crate::catalog::book::Changes;
-use crate::catalog::form::{self, SecretChange};
+use crate::catalog::form::SecretChange;
 use crate::catalog::input::{Findings, folded};
 use crate::catalog::profile::maps_of_other_plugins;
 use crate::catalog::{Catalog, CatalogError, check_revision};
-use crate::contract::Description;
 use crate::database::millis;
-use crate::plugin::registry::{RegistryError, Wanted};
+use crate::plugin::registry::Wanted;
 use crate::vault::NewSecret;
 use crate::work::state::{Event, State};
 
@@ -180,53 +178,6 @@ impl Catalog {
         self.connector(id).await
     }
 
-    /// What a plugin declares, where it can be had; whatever is wrong with settings and secrets is found.
-    pub(in crate::catalog) async fn examine(
-        &self,
-        wanted: &Wanted,
-        settings: &Map<String, Value>,
-        secrets: &BTreeSet<String>,
-        findings: &mut Findings,
-    ) -> Result<Option<Arc<Description>>, CatalogError> {
-        let Some(description) = self.declared(wanted, findings).await? else {
-            return Ok(None);
-        };
-        form::check(&description, settings, secrets, findings);
-        if findings.has("settings") {
-            // Nothing that a plugin should have to read.
-            return Ok(Some(description));
-        }
-        let settings = form::for_plugin(&description, settings, secrets);
-        if let Err(problems) = self.types.connect(wanted, &settings).await? {
-            findings.complete(form::located(&description, problems));
-        }
-        Ok(Some(description))
-    }
-
-    /// What a plugin declares; that it can't be had is found.
-    pub(in crate::catalog) async fn declared(
-        &self,
-        wanted: &Wanted,
-        findings: &mut Findings,
-    ) -> Result<Option<Arc<Description>>, CatalogError> {
-        match self.types.description(wanted).await {
-            Ok(description) => Ok(Some(description)),
-            Err(CatalogError::Plugin(error)) if is_about_plugin(&error) => {
-                let path = match wanted.version {
-                    Some(_) => "version",
-                    None => "plugin",
-                };
-                findings.add(
-                    path,
-                    format!("It can't be used: {error}."),
-                    "Use a plugin that is installed, approved and active.",
-                );
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
     async fn update(
         &self,
         connection: &mut SqliteConnection,
@@ -288,14 +239,6 @@ impl Catalog {
         }
         Ok(())
     }
-}
-
-/// Whether an error says that a plugin can't be had, and not that the registry has failed.
-fn is_about_plugin(error: &RegistryError) -> bool {
-    !matches!(
-        error,
-        RegistryError::Folder { .. } | RegistryError::File { .. }
-    )
 }
 
 fn without_nulls(settings: Map<String, Value>) -> Map<String, Value> {

@@ -13,7 +13,7 @@ use crate::catalog::input::{Findings, folded};
 use crate::catalog::{Catalog, CatalogError, check_revision, uuid};
 use crate::database::millis;
 use crate::work;
-use crate::work::state::Event;
+use crate::work::state::{Event, State};
 
 impl Catalog {
     /// Copies a connector with its settings, secrets and profiles. The copy's profiles are inactive, so nothing
@@ -257,7 +257,7 @@ impl Catalog {
             .write(async |connection| {
                 let connector = find(connection, id).await?;
                 check_revision(revision, connector.revision)?;
-                if work::is_open(connection, id).await? {
+                if connector.state == State::Processing || work::is_open(connection, id).await? {
                     return Err(CatalogError::conflict(
                         "connector.running",
                         "A run of this connector waits or goes on, so it can't be deleted.",

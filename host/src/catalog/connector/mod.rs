@@ -1,6 +1,7 @@
 //! Connectors: a plugin with settings, secrets and a name.
 
 mod change;
+mod examine;
 mod lifecycle;
 mod read;
 mod warning;

@@ -154,14 +154,16 @@ async fn https_speaks_http_2_and_takes_a_new_certificate_without_a_restart() {
 }
 
 #[tokio::test]
-async fn old_versions_of_tls_are_not_spoken() {
-    // The library has none below 1.2; this is for whoever changes the line that chooses them.
+async fn a_certificate_that_can_not_be_read_is_told_by_its_file() {
     let files = tempfile::tempdir().unwrap();
     let (certificate_file, key, _) = certificate(files.path());
-    let certificate = Certificate::read(&certificate_file, &key).await.unwrap();
-    assert!(format!("{certificate:?}").contains("tls.crt"));
-    let missing = Certificate::read(&files.path().join("none"), &key).await;
-    assert!(matches!(missing, Err(TlsError::File { .. })));
+    let missing = Certificate::read(&files.path().join("none.crt"), &key).await;
+    let text = missing.unwrap_err().to_string();
+    assert!(text.contains("none.crt"), "{text}");
+    // The two changed places.
+    let swapped = Certificate::read(&key, &certificate_file).await;
+    let text = swapped.unwrap_err().to_string();
+    assert!(text.contains("there is no certificate in it"), "{text}");
 }
 
 #[tokio::test]
@@ -247,7 +249,8 @@ async fn a_second_signal_ends_it_at_once() {
     server.plane.tasks.spawn(std::future::pending::<()>());
     server.plane.shutdown.cancel();
     server.kill.cancel();
-    assert_eq!(server.ended.await.unwrap().unwrap().unfinished, 1);
+    let ended = server.ended.await.unwrap().unwrap();
+    assert!(ended.unfinished >= 1, "{ended:?}");
 }
 
 #[tokio::test]

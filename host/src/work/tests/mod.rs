@@ -4,10 +4,12 @@ mod api;
 mod crashes;
 mod decisions;
 mod facts;
+mod fakes;
 mod queueing;
 mod retention;
 mod schedules;
 mod soak;
 mod stage;
 
-use stage::{Act, Stage, caller, fault};
+use fakes::{Act, caller, fault};
+use stage::Stage;

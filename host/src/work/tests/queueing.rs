@@ -76,11 +76,11 @@ async fn the_global_limit_is_kept_and_who_asked_first_runs_first() {
         let connector = stage.connector().await;
         asked.push(stage.run_now(connector).await.unwrap().id);
     }
-    for done in 0..asked.len() {
-        stage.reaches(asked[done], RunStatus::Processing).await;
+    for run in &asked {
+        stage.begins(*run, 1).await;
         stage.open_gate(1);
         // Two wait at the gate, which lets the one through that came first.
-        stage.reaches(asked[done], RunStatus::Processed).await;
+        stage.reaches(*run, RunStatus::Processed).await;
     }
     assert_eq!(stage.script.most_at_once.load(Ordering::SeqCst), 2);
     let began: Vec<_> = stage.began().iter().map(|began| began.run).collect();

@@ -1,0 +1,68 @@
+//! Asking a plugin what it makes of settings.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::catalog::input::Findings;
+use crate::catalog::{Catalog, CatalogError, form};
+use crate::contract::Description;
+use crate::plugin::registry::{RegistryError, Wanted};
+
+impl Catalog {
+    /// What a plugin declares, where it can be had; whatever is wrong with settings and secrets is found.
+    pub(in crate::catalog) async fn examine(
+        &self,
+        wanted: &Wanted,
+        settings: &Map<String, Value>,
+        secrets: &BTreeSet<String>,
+        findings: &mut Findings,
+    ) -> Result<Option<Arc<Description>>, CatalogError> {
+        let Some(description) = self.declared(wanted, findings).await? else {
+            return Ok(None);
+        };
+        form::check(&description, settings, secrets, findings);
+        if findings.has("settings") {
+            // Nothing that a plugin should have to read.
+            return Ok(Some(description));
+        }
+        let settings = form::for_plugin(&description, settings, secrets);
+        if let Err(problems) = self.types.connect(wanted, &settings).await? {
+            findings.complete(form::located(&description, problems));
+        }
+        Ok(Some(description))
+    }
+
+    /// What a plugin declares; that it can't be had is found.
+    pub(in crate::catalog) async fn declared(
+        &self,
+        wanted: &Wanted,
+        findings: &mut Findings,
+    ) -> Result<Option<Arc<Description>>, CatalogError> {
+        match self.types.description(wanted).await {
+            Ok(description) => Ok(Some(description)),
+            Err(CatalogError::Plugin(error)) if is_about_plugin(&error) => {
+                let path = match wanted.version {
+                    Some(_) => "version",
+                    None => "plugin",
+                };
+                findings.add(
+                    path,
+                    format!("It can't be used: {error}."),
+                    "Use a plugin that is installed, approved and active.",
+                );
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether an error says that a plugin can't be had, and not that the registry has failed.
+fn is_about_plugin(error: &RegistryError) -> bool {
+    !matches!(
+        error,
+        RegistryError::Folder { .. } | RegistryError::File { .. }
+    )
+}

@@ -5,4 +5,5 @@ pub mod simulator;
 pub mod artefacts;
 pub mod host;
 pub mod scim;
+pub mod server;
 pub mod versions;

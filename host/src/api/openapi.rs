@@ -4,12 +4,15 @@ use axum::Router;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::Plane;
 use super::problem::{FieldError, Problem};
+
+/// Media type of a problem.
+const PROBLEM: &str = "application/problem+json";
 
 /// Cookie of a signed-in user's session.
 pub(crate) const SESSION_COOKIE: &str = "connector_session";
@@ -69,28 +72,61 @@ fn complete(document: &mut OpenApi) {
     let problem = ResponseBuilder::new()
         .description("The request was not carried out")
         .content(
-            "application/problem+json",
+            PROBLEM,
             Content::new(Some(Ref::from_schema_name("Problem"))),
         )
         .build();
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         let operations = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.patch,
-            &mut item.delete,
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
         ];
-        for operation in operations.into_iter().flatten() {
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            operation.operation_id = Some(identifier(method, path));
             if let Some(security) = &mut operation.security {
                 offer_sessions(security);
             }
             let responses = &mut operation.responses.responses;
+            responses.values_mut().for_each(declare_problem);
             responses
                 .entry("default".into())
                 .or_insert_with(|| problem.clone().into());
         }
     }
+}
+
+/// An answer that is a problem has the media type of one, which a handler need not repeat.
+fn declare_problem(response: &mut RefOr<Response>) {
+    const JSON: &str = "application/json";
+    let RefOr::T(response) = response else { return };
+    let is_problem = |content: &RefOr<Content>| match content {
+        RefOr::T(Content {
+            schema: Some(RefOr::Ref(schema)),
+            ..
+        }) => schema.ref_location.ends_with("/Problem"),
+        _ => false,
+    };
+    if response.content.get(JSON).is_some_and(is_problem)
+        && let Some(content) = response.content.shift_remove(JSON)
+    {
+        response.content.insert(PROBLEM.into(), content);
+    }
+}
+
+/// What programs made from the document call an operation. Handlers' names won't do: many modules have a `list`.
+fn identifier(method: &str, path: &str) -> String {
+    let below = path.trim_start_matches("/api/v1");
+    let words = below.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut identifier = method.to_owned();
+    for word in words.filter(|word| !word.is_empty()) {
+        identifier.push('_');
+        identifier.push_str(word);
+    }
+    identifier
 }
 
 /// Whoever may come with a token may come with a session too.

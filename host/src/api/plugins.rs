@@ -147,7 +147,7 @@ async fn inspect(
 
 /// Where a version stands after a change.
 #[derive(Debug, Serialize, ToSchema)]
-struct Changed {
+struct ChangedPlugin {
     /// The version.
     id: String,
     /// Where it stands.
@@ -158,14 +158,14 @@ struct Changed {
 #[utoipa::path(
     post, path = "/plugins/{plugin}/approve", tag = "plugins",
     params(("plugin" = String, Path, description = "NAME@VERSION")),
-    responses((status = 200, description = "It may be activated; the first approved version of a plugin is active", body = Changed)),
+    responses((status = 200, description = "It may be activated; the first approved version of a plugin is active", body = ChangedPlugin)),
     security(("token" = ["admin"]))
 )]
 async fn approve(
     Admin(who): Admin,
     State(plane): State<Plane>,
     Path(plugin): Path<String>,
-) -> Result<Json<Changed>, Problem> {
+) -> Result<Json<ChangedPlugin>, Problem> {
     let id = version(&plugin)?;
     let entries = plane.registry.list().await?;
     let asks = entries.into_iter().find(|entry| entry.id == id);
@@ -173,7 +173,7 @@ async fn approve(
     let details = json!({ "granted": asks.map(|entry| entry.asks) });
     write_down(&plane, &who, "plugin.approve", &plugin, details).await?;
     let standing = settle(&plane, &who, &id, false).await?;
-    Ok(Json(Changed {
+    Ok(Json(ChangedPlugin {
         id: plugin,
         standing,
     }))
@@ -183,17 +183,17 @@ async fn approve(
 #[utoipa::path(
     post, path = "/plugins/{plugin}/activate", tag = "plugins",
     params(("plugin" = String, Path, description = "NAME@VERSION")),
-    responses((status = 200, description = "It is active", body = Changed)),
+    responses((status = 200, description = "It is active", body = ChangedPlugin)),
     security(("token" = ["admin"]))
 )]
 async fn activate(
     Admin(who): Admin,
     State(plane): State<Plane>,
     Path(plugin): Path<String>,
-) -> Result<Json<Changed>, Problem> {
+) -> Result<Json<ChangedPlugin>, Problem> {
     plane.registry.activate(&version(&plugin)?).await?;
     write_down(&plane, &who, "plugin.activate", &plugin, json!({})).await?;
-    Ok(Json(Changed {
+    Ok(Json(ChangedPlugin {
         id: plugin,
         standing: Standing::Active,
     }))

@@ -31,7 +31,7 @@ async fn catalog(simulator: &Simulator) -> (Catalog, tempfile::TempDir) {
     let catalog = Catalog::new(
         database.unwrap(),
         Arc::new(Vault::new(Key::generate())),
-        Arc::new(Installed::new(Arc::new(registry), egress)),
+        Arc::new(Installed::new(registry, egress)),
         Arc::new(SystemClock),
     );
     (catalog, folder)

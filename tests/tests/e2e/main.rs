@@ -24,6 +24,7 @@ mod runtimes;
 mod sandbox;
 mod scim;
 mod secrets;
+mod server;
 mod snapshot;
 mod swap;
 mod throttling;

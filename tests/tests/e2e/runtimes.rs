@@ -54,23 +54,27 @@ fn node() -> Option<&'static Adapter> {
 fn python() -> Option<&'static Adapter> {
     static INSTALLED: OnceLock<Option<Adapter>> = OnceLock::new();
     once(&INSTALLED, "Python", || {
-        let version = version("python3", [3, 11])?;
         let source = source("python");
-        let requirements = source.join("requirements.txt");
-        let python = |folder: &Path| folder.join("bin/python");
-        let folder = installed(&version, &requirements, |folder| {
-            run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-            let arguments = "-m pip --disable-pip-version-check --quiet --retries 1 install \
-                 --only-binary :all: --requirement";
-            run(Command::new(python(folder))
-                .args(arguments.split_whitespace())
-                .arg(&requirements))
-        })?;
+        let folder = python_with(&source.join("requirements.txt"))?;
         Ok(Adapter {
-            program: python(&folder),
+            program: folder.join("python"),
             script: source.join("snapshot.py"),
         })
     })
+}
+
+/// The programs of a Python of its own with these packages.
+pub(crate) fn python_with(requirements: &Path) -> anyhow::Result<PathBuf> {
+    let version = version("python3", [3, 11])?;
+    let folder = installed(&version, requirements, |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let arguments = "-m pip --disable-pip-version-check --quiet --retries 1 install \
+             --only-binary :all: --requirement";
+        run(Command::new(folder.join("bin/python"))
+            .args(arguments.split_whitespace())
+            .arg(requirements))
+    })?;
+    Ok(folder.join("bin"))
 }
 
 fn source(runtime: &str) -> PathBuf {
@@ -79,12 +83,12 @@ fn source(runtime: &str) -> PathBuf {
         .join(runtime)
 }
 
-/// Installs at the first call. Without success there is no adapter, which is a failure if it is required.
-fn once(
-    cell: &'static OnceLock<Option<Adapter>>,
+/// Installs at the first call. Without success there is nothing, which is a failure if it is required.
+pub(crate) fn once<T>(
+    cell: &'static OnceLock<Option<T>>,
     name: &str,
-    install: impl FnOnce() -> anyhow::Result<Adapter>,
-) -> Option<&'static Adapter> {
+    install: impl FnOnce() -> anyhow::Result<T>,
+) -> Option<&'static T> {
     cell.get_or_init(|| match install() {
         Ok(adapter) => Some(adapter),
         Err(error) if std::env::var("CI_REQUIRE_RUNTIMES").is_ok_and(|value| value == "1") => {

@@ -99,7 +99,7 @@ async fn no_linear_memory_of_any_instance_ever_holds_the_secret_or_a_token() {
 }
 
 /// Reads every file under a folder.
-fn files(folder: &Path, each: &mut dyn FnMut(&Path, &[u8])) {
+pub(crate) fn files(folder: &Path, each: &mut dyn FnMut(&Path, &[u8])) {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         if entry.path().is_dir() {
             files(&entry.path(), each);

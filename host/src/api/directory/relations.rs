@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -93,6 +94,9 @@ async fn groups(
     Ok(Json(page_of(page, Ok)?))
 }
 
+/// Most chains that are told.
+const MOST_CHAINS: usize = 100;
+
 /// How many chains to tell.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -122,8 +126,15 @@ async fn why(
     Path((connector, group, member)): Path<(Uuid, String, String)>,
     Query(chains): Query<Chains>,
 ) -> Result<Json<Why>, Problem> {
+    let limit = chains.limit.unwrap_or(20);
+    if !(1..=MOST_CHAINS).contains(&limit) {
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "request.limit",
+            format!("`limit` is not between 1 and {MOST_CHAINS}."),
+        ));
+    }
     let key = key_of_object(&plane, connector, &group, "group").await?;
-    let limit = chains.limit.unwrap_or(20).clamp(1, 100);
     let why = plane.directory.why(key, &group, &member, limit).await?;
     Ok(Json(why))
 }

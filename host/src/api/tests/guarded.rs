@@ -69,6 +69,21 @@ fn only_what_must_be_open_to_anybody_is() {
 }
 
 #[test]
+fn every_operation_has_an_identifier_of_its_own() {
+    let document: Value = serde_json::from_str(&crate::api::document()).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for item in document["paths"].as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            let Some(identifier) = operation["operationId"].as_str() else {
+                continue;
+            };
+            assert!(seen.insert(identifier.to_owned()), "{identifier} twice");
+        }
+    }
+    assert!(seen.contains("get_connectors_connector_groups_group"));
+}
+
+#[test]
 fn whatever_takes_a_token_takes_a_session_of_the_same_role() {
     let document: Value = serde_json::from_str(&crate::api::document()).unwrap();
     let list = &document["paths"]["/api/v1/audit"]["get"]["security"];

@@ -97,6 +97,8 @@ impl std::fmt::Display for Asked {
 /// Where a version stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", tag = "state", content = "detail")]
+// A connector has one too.
+#[schema(as = PluginStanding)]
 pub enum Standing {
     /// Runs use it.
     Active,

@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "it is a demonstration on a terminal")]
 
+mod serve;
+
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -26,6 +28,9 @@ struct Arguments {
     /// Changes between the two runs.
     #[arg(long, default_value_t = 100)]
     changes: usize,
+    /// Leave a server up instead, with everything set up and a tenant that changes, until Ctrl-C.
+    #[arg(long)]
+    serve: bool,
 }
 
 #[tokio::main]
@@ -54,6 +59,9 @@ async fn demo(arguments: Arguments) -> anyhow::Result<()> {
         arguments.groups,
         simulator.base_url()
     );
+    if arguments.serve {
+        return serve::serve(&simulator, program, plugin).await;
+    }
     let workplace = Workplace::new(&simulator, program, plugin)?;
 
     println!("== Connection test");

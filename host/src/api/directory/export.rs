@@ -8,6 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use serde::Deserialize;
+use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -96,11 +97,8 @@ async fn everything(
             }
         }
     });
-    let lines = stream::unfold(receiver, async |mut receiver| {
-        Some((receiver.recv().await?, receiver))
-    })
-    // Whoever compresses it asks once more after its end.
-    .fuse();
+    // Whoever compresses it asks for more after its end, which this stream bears.
+    let lines = ReceiverStream::new(receiver);
     Ok(download(NDJSON, "export.ndjson", Body::from_stream(lines)))
 }
 

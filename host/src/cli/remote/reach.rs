@@ -64,6 +64,12 @@ pub(super) fn unreachable(server: &Url, error: &reqwest::Error) -> Failure {
             "See whether the port speaks https, or whether --server should say http.",
         );
     }
+    if error.is_body() || error.is_decode() {
+        return Failure::connection(
+            format!("the answer of {server} broke off: {why}"),
+            "What came so far is not all of it. Try again; if it fails again, look at the server's log.",
+        );
+    }
     if error.is_timeout() {
         return Failure::connection(
             format!("{server} didn't answer in time"),

@@ -164,6 +164,13 @@ impl Objects {
         connector: Option<&str>,
         wanted: &str,
     ) -> Result<Vec<Object>, Failure> {
+        // Without a text a search finds everything.
+        if wanted.trim().is_empty() {
+            return Err(Failure::input(
+                format!("the name of the {} is empty", self.word()),
+                "Give a name or an identifier.",
+            ));
+        }
         let request = client
             .get(&["directory", self.path()])?
             .maybe("connector", connector)

@@ -123,6 +123,27 @@ const TYPES: &[Column] = &[
     Column::text("Trouble", "/trouble"),
 ];
 
+const SETTINGS: &[Column] = &[
+    Column::text("Setting", "/key"),
+    Column::made("Kind", |setting| match setting.get("kind") {
+        Some(Value::Object(kind)) => {
+            let choices = kind.values().filter_map(Value::as_array).flatten();
+            let values = choices.filter_map(|choice| choice.get("value")?.as_str());
+            clean(&values.collect::<Vec<_>>().join(" | "))
+        }
+        Some(Value::String(kind)) => clean(kind),
+        _ => String::new(),
+    }),
+    Column::text("Required", "/required"),
+    Column::text("Help", "/help"),
+];
+
+const PERMISSIONS: &[Column] = &[
+    Column::text("Permission", "/name"),
+    Column::text("Required", "/required"),
+    Column::text("Why", "/reason"),
+];
+
 impl Types {
     pub(super) async fn run(self, client: &Client, output: &mut Output) -> Result<u8> {
         let Some(plugin) = &self.plugin else {
@@ -130,7 +151,25 @@ impl Types {
             return output.list(request, TYPES).await;
         };
         let answer = client.get(&["connector-types", plugin])?.send().await?;
-        output.thing(&answer.body)?;
+        let mut of = answer.body;
+        if output.form == Form::Json {
+            output.thing(&of)?;
+            return Ok(EXIT_PROCESSED);
+        }
+        let mut description = of
+            .get_mut("description")
+            .map(Value::take)
+            .unwrap_or_default();
+        let mut list = |name: &str| match description.get_mut(name).map(Value::take) {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        };
+        let (settings, permissions) = (list("settings"), list("permissions"));
+        output.thing(&of)?;
+        output.line("")?;
+        output.whole(&settings, SETTINGS)?;
+        output.line("")?;
+        output.whole(&permissions, PERMISSIONS)?;
         Ok(EXIT_PROCESSED)
     }
 }

@@ -105,6 +105,16 @@ async fn an_import_of_links_takes_the_file_of_a_run_without_a_server() {
 }
 
 #[tokio::test]
+async fn an_empty_name_is_refused_and_not_taken_for_all() {
+    let server = serve(linked(&[], Asked::default())).await;
+    for words in [["group", "members", ""], ["group", "show", " "]] {
+        let ran = run(&server, &words).await;
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains("is empty"), "{ran:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_export_that_breaks_off_is_an_error() {
     for (breaks, code) in [(false, 0), (true, 1)] {
         let export = move |uri: Uri| async move {
@@ -129,6 +139,7 @@ async fn an_export_that_breaks_off_is_an_error() {
         let words = ["group", "export", "--what", "users", "--effective"];
         let ran = run(&server, &words).await;
         assert_eq!(ran.code, code, "{ran:?}");
+        assert_eq!(ran.err.contains("broke off"), breaks, "{ran:?}");
         assert!(ran.out.starts_with("{\"id\":\"u1\"}\n"), "{ran:?}");
     }
 }

@@ -22,7 +22,6 @@ use super::kit::text;
 pub(crate) struct Inside {
     pub(crate) api: Api,
     pub(crate) clock: ManualClock,
-    pub(crate) plane: Arc<ControlPlane>,
     pub(crate) folder: TempDir,
 }
 
@@ -69,7 +68,6 @@ impl Inside {
         Self {
             api: nobody.with(Credentials::Token(text(&token["token"]))),
             clock,
-            plane,
             folder,
         }
     }

@@ -156,7 +156,6 @@ pub(crate) struct Comparison {
     held: Ends,
 }
 
-#[derive(PartialEq)]
 struct Ends {
     users: BTreeSet<String>,
     groups: BTreeSet<String>,
@@ -170,10 +169,6 @@ impl Comparison {
         same_sets("users", when, &tenant.users, &held.users);
         same_sets("groups", when, &tenant.groups, &held.groups);
         same_sets("memberships", when, &tenant.memberships, &held.memberships);
-    }
-
-    pub(crate) fn holds(&self) -> bool {
-        self.tenant == self.held
     }
 }
 

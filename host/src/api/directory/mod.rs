@@ -4,6 +4,7 @@ mod changes;
 mod export;
 mod objects;
 mod relations;
+mod removals;
 mod search;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<Plane> {
         .merge(objects::routes())
         .merge(relations::routes())
         .merge(changes::routes())
+        .merge(removals::routes())
         .merge(export::routes())
 }
 

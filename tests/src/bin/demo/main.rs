@@ -33,13 +33,6 @@ struct Arguments {
     serve: bool,
 }
 
-/// Those of the command line, whether or not cargo's own `--` stands before them.
-fn arguments() -> Arguments {
-    let given = std::env::args_os().enumerate();
-    let ours = given.filter(|(place, argument)| *place != 1 || argument != "--");
-    Arguments::parse_from(ours.map(|(_, argument)| argument))
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     // `cargo demo` ends with a `--` already; one more does no harm.

@@ -41,7 +41,7 @@ pub(in crate::cli) enum Command {
     /// Drop the removals of a held run; the next one finds them again.
     Reject(Decide),
     /// What a held run would remove.
-    Removals(One),
+    Removals(removals::Removals),
 }
 
 const EXIT_CODES: &str = "\
@@ -187,7 +187,7 @@ impl Act for Command {
                 let done = "its removals are dropped";
                 decide.run("reject", done, client, output).await
             }
-            Self::Removals(one) => removals::show(&one, client, output).await,
+            Self::Removals(wanted) => wanted.run(client, output).await,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
+use clap::{Args, ValueEnum};
 use connector_host::run::EXIT_PROCESSED;
 use indicatif::HumanCount;
 use serde_json::{Value, json};
@@ -19,8 +20,55 @@ const COLUMNS: &[Column] = &[
     Column::text("Id", "/id"),
 ];
 
+/// Arguments of the command.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Removals {
+    #[command(flatten)]
+    one: One,
+    /// List all of these, and not only the first of each.
+    #[arg(long, value_enum)]
+    what: Option<Stream>,
+    /// Only those in whose names this is.
+    #[arg(long, value_name = "TEXT", requires = "what")]
+    text: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Stream {
+    Users,
+    Groups,
+    Memberships,
+}
+
+const ALL: &[Column] = &[
+    Column::text("Name", "/object/name"),
+    Column::text("Kind", "/kind"),
+    Column::text("Group", "/group/name"),
+    Column::text("Why", "/why"),
+    Column::text("Id", "/object/id"),
+];
+
+impl Removals {
+    pub(super) async fn run(self, client: &Client, output: &mut Output) -> Result<u8> {
+        let Some(what) = self.what else {
+            return show(&self.one, client, output).await;
+        };
+        let what = match what {
+            Stream::Users => "users",
+            Stream::Groups => "groups",
+            Stream::Memberships => "memberships",
+        };
+        let id = self.one.id(client).await?;
+        let request = client
+            .get(&["runs", &id, "removals"])?
+            .query("what", what)
+            .maybe("text", self.text);
+        output.list(request, ALL).await
+    }
+}
+
 /// What a held run would remove: how much of how much, and the first of them by name, as its report tells.
-pub(super) async fn show(one: &One, client: &Client, output: &mut Output) -> Result<u8> {
+async fn show(one: &One, client: &Client, output: &mut Output) -> Result<u8> {
     let id = one.id(client).await?;
     let run = client.get(&["runs", &id])?.send().await?.body;
     let Some(removals) = run.pointer("/report/removals") else {
@@ -63,7 +111,7 @@ pub(super) async fn show(one: &One, client: &Client, output: &mut Output) -> Res
         writeln!(output.console.out)?;
         output.whole(&named, COLUMNS)?;
     }
-    output.note("the first of each are named")?;
+    output.note("the first of each are named; --what lists all of one kind")?;
     Ok(EXIT_PROCESSED)
 }
 

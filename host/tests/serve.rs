@@ -99,7 +99,7 @@ fn a_server_answers_keeps_others_out_and_ends_in_order() {
     assert!(server.get("/healthz").starts_with("HTTP/1.1 200"));
     assert!(server.get("/readyz").contains("\"ready\""));
     let unknown = server.get("/api/v1/plugins");
-    assert!(unknown.starts_with("HTTP/1.1 401") && unknown.contains("access.sign-in"));
+    assert!(unknown.starts_with("HTTP/1.1 401") && unknown.contains("access.setup-required"));
 
     let second = run(&["serve", "--data-dir", data.to_str().unwrap()]);
     assert_eq!(second.status.code(), Some(1));

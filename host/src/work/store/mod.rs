@@ -1,5 +1,6 @@
 //! Runs in the control database. Every function is a part of its caller's transaction.
 
+mod held;
 mod row;
 
 use jiff::Timestamp;
@@ -7,13 +8,12 @@ use serde_json::Value;
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
-use super::record::{
-    AskedMode, Changed, Run, RunDecision, RunFault, RunStatus, Trigger, mode_word,
-};
+use super::record::{AskedMode, Changed, Run, RunFault, RunStatus, Trigger, mode_word};
 use crate::audit::Actor;
 use crate::database::{DatabaseError, millis};
 use crate::directory::Mode;
 
+pub(super) use held::{decided, half_decided, held_of, note_decision, supersede};
 use row::signed;
 pub(super) use row::{count, run, uuid};
 
@@ -296,80 +296,6 @@ pub(super) async fn want_cancelled(
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// The held runs of a connector.
-pub(super) async fn held_of(
-    connection: &mut SqliteConnection,
-    connector: Uuid,
-) -> Result<Vec<Run>, DatabaseError> {
-    sqlx::query("SELECT * FROM run WHERE connector = $1 AND state = 'held'")
-        .bind(connector.to_string())
-        .fetch_all(connection)
-        .await?
-        .iter()
-        .map(run)
-        .collect()
-}
-
-/// Notes that a newer run takes a held one's place.
-pub(super) async fn supersede(
-    connection: &mut SqliteConnection,
-    held: Uuid,
-    by: Option<Uuid>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE run SET state = 'superseded', superseded_by = $2, decision = NULL \
-         WHERE id = $1 AND state = 'held'",
-    )
-    .bind(held.to_string())
-    .bind(by.map(|by| by.to_string()))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Notes a decision about a held run that is about to be carried out, or that it will not be.
-pub(super) async fn note_decision(
-    connection: &mut SqliteConnection,
-    held: Uuid,
-    decision: Option<&RunDecision>,
-) -> Result<(), DatabaseError> {
-    let decision = decision.map(serde_json::to_string).transpose()?;
-    sqlx::query("UPDATE run SET decision = $2 WHERE id = $1 AND state = 'held'")
-        .bind(held.to_string())
-        .bind(decision)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// What a decision came to.
-pub(super) async fn decided(
-    connection: &mut SqliteConnection,
-    held: Uuid,
-    state: RunStatus,
-    cursor_kept: bool,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE run SET state = $2, cursor_kept = $3 WHERE id = $1 AND state = 'held'")
-        .bind(held.to_string())
-        .bind(state.word())
-        .bind(cursor_kept)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Held runs whose decision is being carried out.
-pub(super) async fn half_decided(
-    connection: &mut SqliteConnection,
-) -> Result<Vec<Run>, DatabaseError> {
-    sqlx::query("SELECT * FROM run WHERE state = 'held' AND decision IS NOT NULL")
-        .fetch_all(connection)
-        .await?
-        .iter()
-        .map(run)
-        .collect()
 }
 
 /// Runs that others had in hand when they died; `crashes` counts how often that was so, this time

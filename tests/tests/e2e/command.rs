@@ -82,7 +82,7 @@ async fn limits_come_from_the_configuration_and_are_shown_beside_their_use() {
 
     std::fs::write(&config, "[limits.all]\nmemroy = 1\n").unwrap();
     let (code, output) = with(&mut workplace.sync()).await;
-    assert_eq!(code, 1);
+    assert_eq!(code, 2);
     assert!(text(&output.stderr).contains("memroy"));
 }
 
@@ -234,7 +234,7 @@ async fn two_syncs_into_one_database_do_not_meet() {
     let second = workplace.sync().output().await.unwrap();
     assert_eq!(second.status.code(), Some(1));
     assert!(
-        text(&second.stderr).contains("another sync"),
+        text(&second.stderr).contains("another process"),
         "{}",
         text(&second.stderr)
     );

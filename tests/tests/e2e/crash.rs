@@ -90,7 +90,11 @@ async fn a_killed_snapshot_is_resumed_until_the_directory_equals_the_tenant() {
         "killed {kills} times: too quick to prove anything"
     );
     assert_eq!(report["state"], "processed", "{report:#}");
-    assert_eq!(report["resumed"], true);
+    // A kill between the run's end and the program's leaves nothing to resume.
+    assert!(
+        report["resumed"] == true || report["mode"] == "incremental",
+        "{report:#}"
+    );
     assert_equals_tenant(&workplace, &simulator).await;
 
     simulator.churn(9, 1_000);

@@ -93,7 +93,7 @@ section! {
         /// `text` for people, `json` for programs: an object a line.
         pub format: LogFormat = LogFormat::Text;
         /// What is logged: a level, and levels of single modules. `CONNECTOR_LOG` wins over it.
-        pub filter: String = "info,sqlx=warn".into();
+        pub filter: String = "info,sqlx=warn,apalis_core=warn".into();
     }
 }
 

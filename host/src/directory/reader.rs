@@ -435,6 +435,9 @@ pub trait DirectoryReader: Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<Entry>, DirectoryError>;
 
+    /// Whether there is, or was, a user, group or other member of this identifier.
+    async fn knows(&self, connector: ConnectorKey, id: &str) -> Result<bool, DirectoryError>;
+
     /// The user, group or other member of this identifier, also where it is hidden or gone.
     async fn object(
         &self,

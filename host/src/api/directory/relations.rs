@@ -32,8 +32,11 @@ async fn key_of_object(
 ) -> Result<ConnectorKey, Problem> {
     let missing = || Problem::not_found(what);
     let key = key_of(plane, connector).await?.ok_or_else(missing)?;
-    plane.directory.object(key, id).await?.ok_or_else(missing)?;
-    Ok(key)
+    if plane.directory.knows(key, id).await? {
+        Ok(key)
+    } else {
+        Err(missing())
+    }
 }
 
 /// List a group's members.

@@ -101,6 +101,17 @@ impl DirectoryReader for Sqlite {
         .await
     }
 
+    async fn knows(
+        &self,
+        connector: ConnectorKey,
+        id: &str,
+    ) -> std::result::Result<bool, DirectoryError> {
+        self.view("looked for an object", async |view| {
+            Ok(find(view, connector, id).await?.is_some())
+        })
+        .await
+    }
+
     async fn object(
         &self,
         connector: ConnectorKey,

@@ -120,7 +120,7 @@ async fn an_allowed_run_removes_what_it_held_back_and_its_cursor_goes_on() {
     assert_eq!(fixture.cursor().await.as_deref(), Some("held"));
     assert_eq!(fixture.number(STAGED).await, 0);
     fixture.check_counters().await;
-    reading::check_labels(&fixture).await;
+    comparing::check_labels(&fixture).await;
     let report = fixture.store.report(run).await.unwrap();
     assert_eq!(report, Some(serde_json::json!({"told": true})));
     let filter = ChangeFilter {

@@ -170,7 +170,7 @@ async fn a_copy_is_whole_while_runs_write() {
         connector: fixture.connector,
     };
     copied.check_counters().await;
-    reading::check_labels(&copied).await;
+    comparing::check_labels(&copied).await;
     let users = copied.users().await;
     assert!(users.len() >= 3 && users.len() <= 53, "{users:?}");
     // The run that went on can go on there.
@@ -272,7 +272,7 @@ async fn a_store_of_an_older_version_becomes_searchable() {
     .await
     .unwrap();
     fixture.reopen().await;
-    reading::check_labels(&fixture).await;
+    comparing::check_labels(&fixture).await;
     let query = Search {
         text: Some("NAME OF".into()),
         ..Search::default()

@@ -1,5 +1,6 @@
 //! Tests of the store, through the trait.
 
+mod comparing;
 mod decisions;
 mod exports;
 mod keeping;

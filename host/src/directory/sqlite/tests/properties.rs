@@ -278,7 +278,7 @@ proptest! {
                 pair.compare().await;
             }
             // Not after each step, for it takes longer than all of them.
-            reading::compare(&pair.fixture, &pair.model).await;
+            comparing::compare(&pair.fixture, &pair.model).await;
         });
     }
 }

@@ -38,6 +38,7 @@ pub mod api;
 pub mod audit;
 pub mod backup;
 pub mod catalog;
+mod causes;
 pub mod clock;
 pub mod config;
 pub mod contract;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::access::Role;
+use crate::causes::with_causes;
 use crate::contract;
 use crate::database::DatabaseError;
 use crate::directory::DirectoryError;
@@ -140,13 +141,7 @@ impl Problem {
 
     /// The fault is ours. The cause is logged, never sent.
     pub fn internal(cause: &dyn std::error::Error) -> Self {
-        let mut text = cause.to_string();
-        let mut next = cause.source();
-        while let Some(error) = next {
-            text = format!("{text}: {error}");
-            next = error.source();
-        }
-        tracing::error!("a request failed: {text}");
+        tracing::error!("a request failed: {}", with_causes(cause));
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "server.failed",

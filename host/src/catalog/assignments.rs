@@ -7,23 +7,14 @@ use uuid::Uuid;
 
 use super::connector::find as find_connector;
 use super::{Catalog, CatalogError, uuid};
+use crate::causes::with_causes;
 use crate::contract::{Fault, FaultKind};
 use crate::work::{Assignment, Assignments, Chosen, JobParts, NotChosen};
 
 #[async_trait]
 impl Assignments for Catalog {
     async fn scheduled(&self) -> Result<Vec<Assignment>, Fault> {
-        let profiles = Self::scheduled(self).await.map_err(fault)?;
-        let assignments = profiles.into_iter().map(|profile| Assignment {
-            connector: profile.connector,
-            connector_name: profile.connector_name,
-            profile: profile.profile,
-            profile_name: profile.profile_name,
-            schedule: profile.schedule,
-            baseline: profile.baseline,
-            since: profile.since,
-        });
-        Ok(assignments.collect())
+        Self::scheduled(self).await.map_err(fault)
     }
 
     /// Without a wanted profile, the first active one by name, or the first one where none is active.
@@ -53,19 +44,7 @@ impl Assignments for Catalog {
     }
 
     async fn job(&self, profile: Uuid) -> Result<JobParts, Fault> {
-        let plan = self.run_plan(profile).await.map_err(fault)?;
-        Ok(JobParts {
-            connector: plan.connector,
-            connector_name: plan.connector_name,
-            profile: plan.profile,
-            profile_name: plan.profile_name,
-            wanted: plan.wanted,
-            settings: plan.settings,
-            secrets: plan.secrets,
-            map: plan.map,
-            links: plan.links,
-            guard: plan.guard,
-        })
+        self.run_plan(profile).await.map_err(fault)
     }
 
     fn changed(&self) -> watch::Receiver<u64> {
@@ -101,19 +80,8 @@ fn fault(error: CatalogError) -> Fault {
     Fault {
         kind,
         code,
-        message: format!("{}.", told(&error).trim_end_matches('.')),
+        message: format!("{}.", with_causes(&error).trim_end_matches('.')),
         remedy: Some(remedy.into()),
         setting: None,
     }
-}
-
-/// An error with its causes.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text = format!("{text}: {error}");
-        next = error.source();
-    }
-    text
 }

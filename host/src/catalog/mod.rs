@@ -49,7 +49,6 @@ pub use map::{
 pub use model::{DataModelRecord, Side};
 pub use profile::{NewProfile, Profile, ProfileChange};
 pub use question::{Draft, Tested};
-pub use run_plan::{RunPlan, ScheduledProfile};
 pub use types::{ConnectorType, Installed, InstalledVersion, Question, Types};
 
 /// What administrators configured. It is kept in the control plane's database.

@@ -1,6 +1,5 @@
 //! What runs need to know of what was configured.
 
-use jiff::Timestamp;
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -8,70 +7,16 @@ use super::connector::find as find_connector;
 use super::map::MapId;
 use super::profile::{COLUMNS, profile};
 use super::{Catalog, CatalogError, link, uuid};
-use crate::contract::{GroupLink, Rule, TransformMap};
+use crate::contract::{Rule, TransformMap};
 use crate::database::instant;
-use crate::egress::Secrets;
-use crate::limits::Guard;
-use crate::plugin::registry::Wanted;
-use crate::schedule::{Baseline, Schedule};
-
-/// A profile whose schedule asks for runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScheduledProfile {
-    /// Its connector.
-    pub connector: Uuid,
-    /// Name of the connector.
-    pub connector_name: String,
-    /// The profile.
-    pub profile: Uuid,
-    /// Name of the profile.
-    pub profile_name: String,
-    /// When it runs. Never by hand only.
-    pub schedule: Schedule,
-    /// Which of its runs read everything.
-    pub baseline: Baseline,
-    /// Since when the schedule counts: when it was set, or the profile activated, or the connector enabled or
-    /// resumed, whichever came last. Occurrences before this are nobody's.
-    pub since: Timestamp,
-}
-
-/// Everything that a run of a profile is made of. Its debug form shows no secret.
-#[derive(Debug, Clone)]
-pub struct RunPlan {
-    /// The connector; in text it is the connector's name in the directory store.
-    pub connector: Uuid,
-    /// Name of the connector.
-    pub connector_name: String,
-    /// The profile.
-    pub profile: Uuid,
-    /// Name of the profile.
-    pub profile_name: String,
-    /// The plugin, and the version if it must be a certain one.
-    pub wanted: Wanted,
-    /// Settings as a JSON object, without secrets: `settings::Settings::split` puts both together once the
-    /// plugin is loaded.
-    pub settings: String,
-    /// The secrets.
-    pub secrets: Secrets,
-    /// The newest version of the transform map, with nothing in it that is only for people: its name is its
-    /// identifier and no rule has a note. So a new name makes no run a snapshot.
-    pub map: TransformMap,
-    /// Links in an order that is always the same.
-    pub links: Vec<GroupLink>,
-    /// The mass-change guard.
-    pub guard: Guard,
-    /// When it runs by itself.
-    pub schedule: Schedule,
-    /// Which of its runs read everything.
-    pub baseline: Baseline,
-}
+use crate::work::{Assignment, JobParts};
 
 impl Catalog {
     /// Active profiles with a schedule, of connectors that are neither disabled nor paused.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn scheduled(&self) -> Result<Vec<ScheduledProfile>, CatalogError> {
+    pub async fn scheduled(&self) -> Result<Vec<Assignment>, CatalogError> {
         self.database
             .read(async |connection| {
                 sqlx::query(sqlx::AssertSqlSafe(format!(
@@ -86,7 +31,7 @@ impl Catalog {
                 .iter()
                 .map(|row| {
                     let profile = profile(row)?;
-                    Ok(ScheduledProfile {
+                    Ok(Assignment {
                         connector: profile.connector,
                         connector_name: row.try_get("connector_name")?,
                         profile: profile.id,
@@ -107,7 +52,7 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::NotFound`] for the profile or its map; [`CatalogError::Vault`] where a secret doesn't
     /// open; [`CatalogError::Plugin`] where the plugin that brings the map can't be had.
-    pub async fn run_plan(&self, id: Uuid) -> Result<RunPlan, CatalogError> {
+    pub async fn run_plan(&self, id: Uuid) -> Result<JobParts, CatalogError> {
         let (profile, connector, secrets, links) = self
             .database
             .read::<_, CatalogError>(async |connection| {
@@ -128,7 +73,7 @@ impl Catalog {
         let wanted = connector.wanted();
         let map = MapId::read(&profile.map.id).ok_or(CatalogError::NotFound("transform map"))?;
         let map = bare(&map, self.map_for(&map, &wanted).await?);
-        Ok(RunPlan {
+        Ok(JobParts {
             connector: connector.id,
             connector_name: connector.name,
             profile: profile.id,
@@ -139,8 +84,6 @@ impl Catalog {
             map,
             links,
             guard: profile.guard,
-            schedule: profile.schedule,
-            baseline: profile.baseline,
         })
     }
 

@@ -3,15 +3,18 @@
 //! A SQLite file beside the directory's, so that a large run's writes and a click in a page never wait
 //! for each other. Each module keeps its SQL beside its code; here is only how to get at the file.
 
+mod migrate;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+pub(crate) use migrate::migrate;
 
 /// Notes which migrations were made.
 const MIGRATIONS: &str = "control_migration";
@@ -79,7 +82,9 @@ impl Database {
             .connect()
             .await
             .map_err(|error| fail(error.to_string()))?;
-        migrate(&mut first).await.map_err(fail)?;
+        migrate(&mut first, MIGRATIONS, SCRIPTS, async |_| Ok(()))
+            .await
+            .map_err(fail)?;
         first.close().await?;
         Ok(Self {
             writer: SqlitePoolOptions::new()
@@ -142,37 +147,14 @@ impl Database {
     }
 }
 
-/// Brings the tables up to date.
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), String> {
-    let migrations = [
-        ("audit", include_str!("migrations/0001_audit.sql")),
-        ("vault", include_str!("migrations/0002_vault.sql")),
-        ("catalog", include_str!("migrations/0003_catalog.sql")),
-        ("access", include_str!("migrations/0004_access.sql")),
-        ("work", include_str!("migrations/0005_work.sql")),
-    ];
-    let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
-        let sql = sql.into_sql_str();
-        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
-    });
-    let mut migrator = Migrator::with_migrations(migrations.collect());
-    migrator.dangerous_set_table_name(MIGRATIONS);
-    let work = async {
-        let mut whole = connection.begin_with("BEGIN IMMEDIATE").await?;
-        migrator.run_direct(None, &mut *whole, false).await?;
-        whole.commit().await?;
-        Ok::<(), MigrateError>(())
-    };
-    work.await.map_err(|error| match error {
-        MigrateError::VersionMissing(version) => format!(
-            "it was written by a newer version of this program (tables of version {version})"
-        ),
-        MigrateError::VersionMismatch(version) => {
-            format!("its tables of version {version} are not those of this program")
-        }
-        other => other.to_string(),
-    })
-}
+/// What the tables came from, the oldest first.
+const SCRIPTS: &[(&str, &str)] = &[
+    ("audit", include_str!("migrations/0001_audit.sql")),
+    ("vault", include_str!("migrations/0002_vault.sql")),
+    ("catalog", include_str!("migrations/0003_catalog.sql")),
+    ("access", include_str!("migrations/0004_access.sql")),
+    ("work", include_str!("migrations/0005_work.sql")),
+];
 
 /// An instant as it is kept: Unix milliseconds.
 #[must_use]

@@ -496,5 +496,5 @@ pub trait Directory: DirectoryReader {
         &self,
         connector: ConnectorKey,
         what: Export,
-    ) -> BoxStream<'_, Result<String, DirectoryError>>;
+    ) -> BoxStream<'static, Result<String, DirectoryError>>;
 }

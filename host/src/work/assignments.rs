@@ -70,9 +70,10 @@ pub struct JobParts {
     pub settings: String,
     /// The secret settings.
     pub secrets: Secrets,
-    /// The transform map in force.
+    /// The newest version of the transform map, with nothing in it that is only for people: its name is its
+    /// identifier and no rule has a note. So a new name makes no run a snapshot.
     pub map: TransformMap,
-    /// Links between the source's groups and the platform's.
+    /// Links between the source's groups and the platform's, in an order that is always the same.
     pub links: Vec<GroupLink>,
     /// The mass-change guard.
     pub guard: Guard,

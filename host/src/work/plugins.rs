@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::executor::{DecideError, Executor, Order, Outcome};
 use super::outcome::problems_fault;
 use super::record::{AskedMode, RunDecision, RunStatus};
+use crate::causes::with_causes;
 use crate::contract::{Fault, FaultKind};
 use crate::directory::{
     Decision, Directory, DirectoryError, PageRequest, RunFilter, RunKey, RunState,
@@ -184,7 +185,7 @@ impl Executor for Plugins {
             Err(error @ (DirectoryError::NotHeld(_) | DirectoryError::NoRun(_))) => {
                 return Err(DecideError::NotHeld(error.to_string()));
             }
-            Err(error) => return Err(DecideError::Failed(told(&error))),
+            Err(error) => return Err(DecideError::Failed(with_causes(&error))),
         };
         match record.state {
             RunState::Processed => Ok(RunStatus::Processed),
@@ -196,7 +197,7 @@ impl Executor for Plugins {
 
     async fn prune(&self, before: i64, keep_last: u32) -> Result<u64, String> {
         let pruned = self.directory.prune(before, keep_last).await;
-        pruned.map_err(|error| told(&error))
+        pruned.map_err(|error| with_causes(&error))
     }
 }
 
@@ -205,21 +206,10 @@ fn failed(error: &DirectoryError) -> Outcome {
         fault: Fault {
             kind: FaultKind::Transient,
             code: "directory.failed".into(),
-            message: format!("The directory's store failed: {}.", told(error)),
+            message: format!("The directory's store failed: {}.", with_causes(error)),
             remedy: Some("Look at the host's log, and at the disk that the store is on.".into()),
             setting: None,
         },
         problems: Vec::new(),
     }
-}
-
-/// An error with its causes.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text = format!("{text}: {error}");
-        next = error.source();
-    }
-    text
 }

@@ -29,6 +29,7 @@ use super::error::OidcError;
 use crate::access::policy::PolicyError;
 use crate::access::visitor::bounded;
 use crate::access::{OidcPolicy, ProxyUrl, WrongField};
+use crate::causes::with_causes;
 use crate::egress;
 
 /// Path below the base URL to which the provider sends browsers back.
@@ -251,7 +252,7 @@ impl Provider {
         }
         let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http)
             .await
-            .map_err(|error| OidcError::Provider(chain(&error)))?;
+            .map_err(|error| OidcError::Provider(with_causes(&error)))?;
         *known = Some((now, metadata.clone()));
         Ok(metadata)
     }
@@ -296,7 +297,7 @@ fn reason(error: &ClaimsVerificationError) -> String {
         ClaimsVerificationError::InvalidNonce(_) => {
             "its nonce is not the one of this sign-in".into()
         }
-        other => bounded(&chain(other), LONGEST_WORDS),
+        other => bounded(&with_causes(other), LONGEST_WORDS),
     }
 }
 
@@ -311,23 +312,13 @@ fn exchange_failed(
             };
             OidcError::Refused(bounded(&words, LONGEST_WORDS))
         }
-        RequestTokenError::Request(error) => OidcError::Provider(chain(error)),
+        RequestTokenError::Request(error) => OidcError::Provider(with_causes(error)),
         // What it holds may be a token.
         RequestTokenError::Parse(..) => {
             OidcError::Provider("the answer to the code can't be read".into())
         }
         RequestTokenError::Other(words) => OidcError::Provider(bounded(words, LONGEST_WORDS)),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text = format!("{text}: {error}");
-        next = error.source();
-    }
-    text
 }
 
 /// The client of HTTP that `openidconnect` is given.

@@ -5,6 +5,8 @@ use std::path::Path;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
+use crate::causes::with_causes;
+
 /// Writes a consistent copy to a file that there isn't yet. It appears there whole or not at all.
 pub(super) async fn backup(view: &mut SqliteConnection, to: &Path) -> Result<(), String> {
     if to.try_exists().map_err(why)? {
@@ -52,5 +54,5 @@ async fn check(copy: &Path) -> Result<(), String> {
 }
 
 fn why(error: impl std::error::Error) -> String {
-    super::why(&error)
+    with_causes(&error)
 }

@@ -5,6 +5,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::document;
 use super::fault::{Fault, Result};
@@ -17,11 +18,11 @@ const WAITING: usize = 4;
 
 /// Reads in a task of its own, which waits while the reader does and ends when it goes away. All
 /// of an export comes from one state of the store, however long it takes.
-pub(super) fn export<'a>(
+pub(super) fn export(
     pool: SqlitePool,
     connector: ConnectorKey,
     what: Export,
-) -> BoxStream<'a, Result<String>> {
+) -> BoxStream<'static, Result<String>> {
     let (sender, receiver) = mpsc::channel(WAITING);
     let mut out = Out {
         sender,
@@ -32,14 +33,12 @@ pub(super) fn export<'a>(
         // Nobody to tell where the reader has gone.
         let _ = out.sender.send(result.map(|()| out.chunk)).await;
     });
-    stream::unfold(receiver, async |mut receiver| {
-        Some((receiver.recv().await?, receiver))
-    })
-    .flat_map(|chunk: Result<Vec<String>>| match chunk {
-        Ok(records) => stream::iter(records).map(Ok).left_stream(),
-        Err(fault) => stream::once(async { Err(fault) }).right_stream(),
-    })
-    .boxed()
+    ReceiverStream::new(receiver)
+        .flat_map(|chunk: Result<Vec<String>>| match chunk {
+            Ok(records) => stream::iter(records).map(Ok).left_stream(),
+            Err(fault) => stream::once(async { Err(fault) }).right_stream(),
+        })
+        .boxed()
 }
 
 /// Where records go.

@@ -31,11 +31,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use self::fault::Fault;
 use self::read::Lag;
@@ -44,6 +44,8 @@ use super::{
     Assessment, Committed, ConnectorKey, Cursor, Decision, Directory, DirectoryError, Export,
     Finish, Mode, NewRun, OpenPartition, PageCommit, Partition, Run, RunKey, RunRecord, Tally,
 };
+use crate::causes::with_causes;
+use crate::database::migrate;
 
 /// Notes which migrations were made. Not the default table: a job queue in the same file uses that.
 const MIGRATIONS: &str = "directory_migration";
@@ -93,8 +95,13 @@ impl Sqlite {
             .pragma("wal_autocheckpoint", LOG_PAGES)
             .pragma("journal_size_limit", "67108864")
             .pragma("cache_size", WRITER_CACHE);
-        let mut connection = writes.connect().await.map_err(|error| fail(why(&error)))?;
-        migrate(&mut connection).await.map_err(fail)?;
+        let mut connection = writes
+            .connect()
+            .await
+            .map_err(|error| fail(with_causes(&error)))?;
+        migrate(&mut connection, MIGRATIONS, SCRIPTS, label)
+            .await
+            .map_err(fail)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .idle_timeout(Duration::from_secs(60))
@@ -104,8 +111,8 @@ impl Sqlite {
                     .pragma("cache_size", READER_CACHE),
             );
         let unfinished = forget::unfinished(&mut connection).await;
-        let unfinished =
-            unfinished.map_err(|fault| fail(why(&fault.while_it("looked for what to forget"))))?;
+        let unfinished = unfinished
+            .map_err(|fault| fail(with_causes(&fault.while_it("looked for what to forget"))))?;
         let store = Self {
             writer: Writer::start(connection),
             readers,
@@ -157,7 +164,7 @@ fn options(database: &str) -> Result<SqliteConnectOptions, String> {
     }
     let options = match database.split_once(':') {
         Some(("sqlite", _)) => {
-            SqliteConnectOptions::from_str(database).map_err(|error| why(&error))?
+            SqliteConnectOptions::from_str(database).map_err(|error| with_causes(&error))?
         }
         Some((scheme, rest)) if rest.starts_with("//") => {
             return Err(format!(
@@ -183,57 +190,20 @@ fn without_password(database: &str) -> Cow<'_, str> {
     database.into()
 }
 
-/// An error with its causes, on one line.
-fn why(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
+/// What the tables came from, the oldest first.
+const SCRIPTS: &[(&str, &str)] = &[
+    ("directory", include_str!("migrations/0001_directory.sql")),
+    (
+        "groups path",
+        include_str!("migrations/0002_groups_path.sql"),
+    ),
+    ("reading", include_str!("migrations/0003_reading.sql")),
+];
 
-/// Brings the tables up to date.
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), String> {
-    let migrations = [
-        ("directory", include_str!("migrations/0001_directory.sql")),
-        (
-            "groups path",
-            include_str!("migrations/0002_groups_path.sql"),
-        ),
-        ("reading", include_str!("migrations/0003_reading.sql")),
-    ];
-    let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
-        let sql = sql.into_sql_str();
-        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
-    });
-    let mut migrator = Migrator::with_migrations(migrations.collect());
-    migrator.dangerous_set_table_name(MIGRATIONS);
-    let work = async {
-        // Holds off another process that opens the file at the same time.
-        let mut whole = connection.begin_with("BEGIN IMMEDIATE").await?;
-        migrator.run_direct(None, &mut *whole, false).await?;
-        labels::bring_up_to_date(&mut whole)
-            .await
-            .map_err(|fault| {
-                MigrateError::Source(Box::new(fault.while_it("made names searchable")))
-            })?;
-        whole.commit().await?;
-        Ok::<(), MigrateError>(())
-    };
-    work.await.map_err(|error| match error {
-        MigrateError::VersionMissing(version) => format!(
-            "it was written by a newer version of this program (tables of version {version})"
-        ),
-        MigrateError::VersionMismatch(version) => {
-            format!("its tables of version {version} are not those of this program")
-        }
-        other => why(&other),
-    })
+/// Makes names searchable that came before there was a search.
+async fn label(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
+    let done = labels::bring_up_to_date(connection).await;
+    done.map_err(|fault| MigrateError::Source(Box::new(fault.while_it("made names searchable"))))
 }
 
 #[async_trait]
@@ -361,9 +331,11 @@ impl Directory for Sqlite {
             .busy_timeout(PATIENCE)
             .connect()
             .await
-            .map_err(|error| fail(why(&error)))?;
+            .map_err(|error| fail(with_causes(&error)))?;
         backup::backup(&mut view, to).await.map_err(fail)?;
-        view.close().await.map_err(|error| fail(why(&error)))
+        view.close()
+            .await
+            .map_err(|error| fail(with_causes(&error)))
     }
 
     async fn prune(&self, before: i64, keep_last: u32) -> Result<u64, DirectoryError> {
@@ -386,16 +358,17 @@ impl Directory for Sqlite {
         &self,
         connector: ConnectorKey,
         what: Export,
-    ) -> BoxStream<'_, Result<String, DirectoryError>> {
+    ) -> BoxStream<'static, Result<String, DirectoryError>> {
+        let (writer, readers) = (self.writer.clone(), self.readers.clone());
         let begin = async move {
             if matches!(what, Export::Documents { .. }) {
-                self.writer
+                writer
                     .ask("ordered memberships", |answer| {
                         Request::Settle(connector, answer)
                     })
                     .await?;
             }
-            let records = export::export(self.readers.clone(), connector, what);
+            let records = export::export(readers, connector, what);
             Ok::<_, DirectoryError>(
                 records.map_err(|fault: Fault| fault.while_it("read an export")),
             )

@@ -41,6 +41,7 @@ mod users;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::header;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
@@ -79,16 +80,11 @@ fn resources() -> OpenApiRouter<Plane> {
 /// The API without authentication: whoever calls it has put the principal into the request.
 pub fn router(plane: Plane) -> Router {
     let (resources, document) = openapi::build(resources());
-    let text = Arc::<str>::from(document);
+    let text = Bytes::from(document);
     resources
         .route(
             "/api/v1/openapi.json",
-            get(async move || {
-                (
-                    [(header::CONTENT_TYPE, "application/json")],
-                    text.to_string(),
-                )
-            }),
+            get(async move || ([(header::CONTENT_TYPE, "application/json")], text.clone())),
         )
         .with_state(plane)
 }

@@ -1,6 +1,6 @@
 //! `connector-host export`.
 
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, Write};
 
 use clap::{Args, ValueEnum};
 use connector_host::directory::{self, Export as What};
@@ -26,7 +26,7 @@ pub(super) struct Export {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum WhatArgument {
+pub(super) enum WhatArgument {
     /// {"id","name","document"}; the document is the user's own part in the target model.
     Users,
     /// {"id","name","document"}; the document is one element of the target model's list of groups.
@@ -61,20 +61,9 @@ impl Export {
         let mut records = directory.export(connector, what);
         let mut out = BufWriter::new(std::io::stdout().lock());
         while let Some(record) = records.try_next().await? {
-            if let Err(error) = writeln!(out, "{record}") {
-                return closed(error);
-            }
+            writeln!(out, "{record}")?;
         }
-        out.flush().or_else(|error| closed(error).map(drop))?;
+        out.flush()?;
         Ok(0)
-    }
-}
-
-/// A reader that has seen enough, such as `head`, is no failure.
-fn closed(error: std::io::Error) -> anyhow::Result<u8> {
-    if error.kind() == ErrorKind::BrokenPipe {
-        Ok(0)
-    } else {
-        Err(error.into())
     }
 }

@@ -102,12 +102,15 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     };
     let filter = filter(arguments.verbose);
     let outcome = runtime.block_on(async {
-        if let Command::Serve(command) = arguments.command {
-            return command.run(filter).await;
+        // A server's logs and traces are configured with everything else of it.
+        let telemetry = match arguments.command {
+            Command::Serve(_) => None,
+            _ => Some(telemetry(filter.unwrap_or("error"))?),
+        };
+        let outcome = carry_out(arguments.command, filter).await;
+        if let Some(telemetry) = telemetry {
+            telemetry.stop().await;
         }
-        let telemetry = telemetry(filter.unwrap_or("error"))?;
-        let outcome = carry_out(arguments.command).await;
-        telemetry.stop().await;
         outcome
     });
     match outcome {
@@ -116,10 +119,9 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-async fn carry_out(command: Command) -> anyhow::Result<u8> {
+async fn carry_out(command: Command, filter: Option<&str>) -> anyhow::Result<u8> {
     match command {
-        // Its logs and traces are configured with everything else of it.
-        Command::Serve(command) => command.run(None).await,
+        Command::Serve(command) => command.run(filter).await,
         Command::Config(command) => command.run(),
         Command::Vault(command) => command.run().await,
         Command::ResetPassword(command) => command.run().await,

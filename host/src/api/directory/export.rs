@@ -8,7 +8,6 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use serde::Deserialize;
-use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -82,23 +81,12 @@ async fn everything(
     let Some(key) = key_of(&plane, connector).await? else {
         return Ok(download(NDJSON, "export.ndjson", Body::empty()));
     };
-    let (sender, receiver) = tokio::sync::mpsc::channel(64);
-    let directory = Arc::clone(&plane.directory);
-    // The export borrows the directory: it runs in a task that owns it, and ends when the reader goes away.
-    tokio::spawn(async move {
-        let mut records = directory.export(key, what);
-        while let Some(record) = records.next().await {
-            let line = record.map(|mut line| {
-                line.push('\n');
-                line
-            });
-            if sender.send(line).await.is_err() {
-                return;
-            }
-        }
+    let lines = plane.directory.export(key, what).map_ok(|mut line| {
+        line.push('\n');
+        line
     });
-    // Whoever compresses it asks for more after its end, which this stream bears.
-    let lines = ReceiverStream::new(receiver);
+    // Whoever compresses it asks for more after its end, which not every stream bears.
+    let lines = lines.fuse();
     Ok(download(NDJSON, "export.ndjson", Body::from_stream(lines)))
 }
 

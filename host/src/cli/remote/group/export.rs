@@ -13,6 +13,7 @@ use super::super::output::Output;
 use super::super::reach::unreachable;
 use super::super::resolve::{self, Objects};
 use super::Whose;
+use crate::cli::export::WhatArgument;
 
 /// Arguments of the command.
 #[derive(Debug, Args)]
@@ -23,8 +24,8 @@ pub(in crate::cli) struct Export {
     #[command(flatten)]
     whose: Whose,
     /// What to stream of the directory.
-    #[arg(long, value_enum, default_value_t = What::Memberships, conflicts_with = "group")]
-    what: What,
+    #[arg(long, value_enum, default_value_t = WhatArgument::Memberships, conflicts_with = "group")]
+    what: WhatArgument,
     /// How a group's members are written.
     #[arg(long, value_enum, default_value_t = Format::Ndjson, requires = "group")]
     format: Format,
@@ -34,18 +35,6 @@ pub(in crate::cli) struct Export {
     /// Write into this file; to standard output where absent.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum What {
-    /// Users with their documents.
-    Users,
-    /// Groups with their documents.
-    Groups,
-    /// Memberships.
-    Memberships,
-    /// The full target document of each user.
-    Documents,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,10 +70,10 @@ impl Export {
             client.get(&["connectors", &connector.id, "export"])?.query(
                 "what",
                 match self.what {
-                    What::Users => "users",
-                    What::Groups => "groups",
-                    What::Memberships => "memberships",
-                    What::Documents => "documents",
+                    WhatArgument::Users => "users",
+                    WhatArgument::Groups => "groups",
+                    WhatArgument::Memberships => "memberships",
+                    WhatArgument::Documents => "documents",
                 },
             )
         };

@@ -56,4 +56,5 @@ pub mod server;
 pub mod settings;
 pub mod telemetry;
 pub mod vault;
+mod web;
 pub mod work;

@@ -16,7 +16,7 @@ use crate::api::problem::Problem;
 use crate::api::{SESSION_COOKIE, session_cookie};
 
 /// What is the same for everybody, so that nobody is looked for: method (any where `None`) and path.
-const OPEN: [(Option<Method>, &str); 7] = [
+const OPEN: [(Option<Method>, &str); 9] = [
     (None, "/healthz"),
     (None, "/readyz"),
     (None, "/api/v1/openapi.json"),
@@ -24,15 +24,20 @@ const OPEN: [(Option<Method>, &str); 7] = [
     (Some(Method::POST), "/api/v1/session"),
     (Some(Method::GET), "/api/v1/session/oidc"),
     (Some(Method::GET), "/api/v1/session/oidc/callback"),
+    (None, "/setup"),
+    (None, "/sign-in"),
 ];
 
 /// Of those, what works before there is a user.
-const BEFORE_SETUP: [&str; 4] = [
+const BEFORE_SETUP: [&str; 5] = [
     "/healthz",
     "/readyz",
     "/api/v1/openapi.json",
     "/api/v1/setup",
+    "/setup",
 ];
+/// Below it are the style and the scripts of all pages.
+const ASSETS: &str = "/assets/";
 
 /// Puts the [`Visitor`] of a request into its extensions, and, where a token or a session's cookie comes with it,
 /// the [`Principal`](super::Principal) and the [`Caller`]. A token goes before a cookie.
@@ -87,7 +92,8 @@ async fn admit(
 ) -> Result<Admitted, Refused> {
     let path = request.uri().path();
     let open = is_open(request.method(), path);
-    let (before_setup, below_api) = (BEFORE_SETUP.contains(&path), path.starts_with("/api/"));
+    let before_setup = BEFORE_SETUP.contains(&path) || path.starts_with(ASSETS);
+    let below_api = path.starts_with("/api/");
     let changes = !csrf::is_safe(request.method());
     let mut stale = false;
 
@@ -128,6 +134,9 @@ async fn admit(
 }
 
 fn is_open(method: &Method, path: &str) -> bool {
+    if path.starts_with(ASSETS) {
+        return true;
+    }
     OPEN.iter().any(|(open, at)| {
         // Asking for the head of an answer is asking for it.
         let asked = if method == Method::HEAD {

@@ -43,6 +43,7 @@ use crate::database::{Database, DatabaseError};
 pub use csrf::{CSRF_FIELD, CSRF_HEADER};
 pub use error::AccessError;
 pub use network::Network;
+pub(crate) use oidc::local_path;
 #[cfg(test)]
 pub(crate) use oidc::testing as oidc_testing;
 pub use oidc::{OIDC_COOKIE, OIDC_PATIENCE, OidcAnswer, OidcError, Started};

@@ -165,6 +165,8 @@ impl IntoResponse for Problem {
             let challenge = HeaderValue::from_static("Bearer");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
+        // For browsers the layer around pages makes a page of it.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::middleware::from_fn;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -13,6 +14,7 @@ use super::openapi::SESSION_COOKIE;
 use crate::access::{AccessPolicy, CSRF_HEADER, Means, NewSession, Role, authenticated};
 use crate::catalog::{Catalog, Types};
 use crate::control_plane::testing::{Stage, stage_under};
+use crate::web;
 
 /// A served control plane.
 pub(crate) struct Host {
@@ -30,6 +32,17 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The page, or whatever text it is.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Where it leads.
+    pub(crate) fn location(&self) -> &str {
+        let location = self.headers.get(header::LOCATION);
+        location.map_or("", |location| location.to_str().unwrap())
     }
 
     /// The problem's code.
@@ -66,6 +79,19 @@ impl Ask {
     pub(crate) fn json(mut self, body: &Value) -> Self {
         *self.0.body_mut() = Body::from(body.to_string());
         self.header("content-type", "application/json")
+    }
+
+    /// With what a form was filled in with.
+    pub(crate) fn form(mut self, fields: &[(&str, &str)]) -> Self {
+        let mut text = url::form_urlencoded::Serializer::new(String::new());
+        text.extend_pairs(fields);
+        *self.0.body_mut() = Body::from(text.finish());
+        self.header("content-type", "application/x-www-form-urlencoded")
+    }
+
+    /// By a browser that wants a page.
+    pub(crate) fn page(self) -> Self {
+        self.header("accept", "text/html,application/xhtml+xml")
     }
 
     pub(crate) fn token(self, token: &str) -> Self {
@@ -115,9 +141,7 @@ impl Host {
     /// Without any user, under this policy.
     pub(crate) async fn under(policy: AccessPolicy) -> Self {
         let stage = stage_under(policy).await;
-        let access = stage.plane.access.clone();
-        let router = authenticated(super::router(stage.plane.clone()), access);
-        Self { stage, router }
+        Self::around(stage)
     }
 
     /// With plugins that are made up.
@@ -130,8 +154,13 @@ impl Host {
             types,
             plane.clock.clone(),
         ));
-        let access = stage.plane.access.clone();
-        let router = authenticated(super::router(stage.plane.clone()), access);
+        Self::around(stage)
+    }
+
+    fn around(stage: Stage) -> Self {
+        let plane = &stage.plane;
+        let router = super::router(plane.clone()).merge(web::router(plane));
+        let router = authenticated(router, plane.access.clone()).layer(from_fn(web::outermost));
         Self { stage, router }
     }
 

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::api::problem::Problem;
 use crate::control_plane::ControlPlane;
+use crate::web;
 
 /// Most bytes of a body, where a route doesn't say otherwise.
 pub(super) const MOST_BODY: usize = 1 << 20;
@@ -54,6 +55,7 @@ pub(super) fn around(router: Router, plane: &Arc<ControlPlane>, tls: bool) -> Ro
         ))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&around), explain))
+        .layer(from_fn(web::outermost))
         // Streams of events are not compressed: they would be held up.
         .layer(CompressionLayer::new())
         .layer(from_fn_with_state(Arc::clone(&around), protect))

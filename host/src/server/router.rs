@@ -9,6 +9,7 @@ use super::{health, layers};
 use crate::access::{OverTls, authenticated};
 use crate::api;
 use crate::control_plane::ControlPlane;
+use crate::web;
 
 /// Everything that is served at the main address.
 pub(super) fn app(plane: &Arc<ControlPlane>, tls: bool) -> Router {
@@ -17,7 +18,7 @@ pub(super) fn app(plane: &Arc<ControlPlane>, tls: bool) -> Router {
             "/metrics",
             get(health::metrics_for_viewers).with_state(Arc::clone(plane)),
         ))
-        .merge(pages(plane));
+        .merge(web::router(plane));
     let mut router = authenticated(router, Arc::clone(&plane.access)).merge(health::routes(plane));
     if tls {
         router = router.layer(Extension(OverTls));
@@ -34,10 +35,4 @@ pub(super) fn metrics_app(plane: &Arc<ControlPlane>) -> Router {
         )
         .merge(health::routes(plane));
     layers::around(router, plane, false)
-}
-
-/// The web pages.
-// To be wired: merge the router of the pages.
-fn pages(_plane: &Arc<ControlPlane>) -> Router {
-    Router::new()
 }

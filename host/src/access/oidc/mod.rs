@@ -161,10 +161,7 @@ impl Access {
         let attempt = Attempt {
             nonce: question.nonce,
             verifier: question.verifier,
-            return_to: return_to
-                .filter(|path| is_local(path))
-                .unwrap_or(HOME)
-                .into(),
+            return_to: local_path(return_to).into(),
             ends: now.saturating_add(OIDC_PATIENCE).unwrap_or(now),
         };
         oidc.keep(&state, attempt, now)?;
@@ -352,6 +349,11 @@ async fn free_name(
     let mark = secret::derived(&identity.issuer, &identity.subject);
     let mark: String = mark.expose_secret().chars().take(8).collect();
     Ok(format!("{plain}~{mark}"))
+}
+
+/// The path of this server that a browser is sent to: the wanted one, where it stays at this server, else `/`.
+pub(crate) fn local_path(wanted: Option<&str>) -> &str {
+    wanted.filter(|path| is_local(path)).unwrap_or(HOME)
 }
 
 /// Whether a browser stays at this server when it is sent there.

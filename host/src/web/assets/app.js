@@ -1,0 +1,8 @@
+// Everything works without scripts; these make it quicker.
+import "./time.js";
+import "./menu.js";
+import "./filter.js";
+import "./live.js";
+
+// What is wrong with a form is read first.
+document.querySelector("[data-focus]")?.focus();

@@ -1,0 +1,49 @@
+//! The web pages: what an administrator sees and does in a browser.
+//!
+//! Pages are made on the server and need no script; small modules of plain JavaScript keep them up to date and
+//! filter as one types. A handler reads what it needs from the modules that do the work, and gives a template
+//! together with a [`Shell`], which is what every page has around it. What goes wrong is the same
+//! [`Problem`](crate::api::problem::Problem) as in the API; [`dress`] makes a page of it.
+
+mod assets;
+mod dress;
+mod filters;
+mod form;
+mod home;
+mod link;
+mod notice;
+mod page;
+mod shell;
+mod sign_in;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+
+use crate::api::Plane;
+
+pub(crate) use dress::outermost;
+
+/// What the navigation leads to.
+const NOUNS: [(&str, &str); 6] = [
+    ("/connectors", "Connectors"),
+    ("/groups", "User groups"),
+    ("/users", "Users"),
+    ("/maps", "Transform maps"),
+    ("/plugins", "Plugins"),
+    ("/settings", "Settings"),
+];
+
+/// Every page, without authentication: whoever calls it has put the caller into the request.
+pub(crate) fn router(plane: &Plane) -> Router {
+    Router::new()
+        .merge(home::routes())
+        .merge(sign_in::routes())
+        .layer(from_fn_with_state(Arc::clone(plane), dress::inner))
+        .merge(assets::routes())
+        .with_state(Arc::clone(plane))
+}

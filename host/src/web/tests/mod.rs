@@ -1,0 +1,3 @@
+//! Pages through the whole router.
+
+mod frame;

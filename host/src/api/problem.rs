@@ -231,9 +231,7 @@ impl From<RegistryError> for Problem {
                 "plugin.not-approved",
                 format!("{id} asks for more than was approved: {beyond}."),
             )
-            .remedy(format!(
-                "Look at what it asks for, then approve it: POST /api/v1/plugins/{id}/approve."
-            )),
+            .remedy("Look at what it asks for, then approve it."),
             RegistryError::Unknown { .. } => {
                 Self::not_found("plugin").remedy("The list has those that are installed.")
             }
@@ -241,9 +239,7 @@ impl From<RegistryError> for Problem {
                 "plugin.none-active",
                 format!("No version of {name} is active."),
             )
-            .remedy(format!(
-                "Activate one: POST /api/v1/plugins/{name}@VERSION/activate."
-            )),
+            .remedy("Activate one of its versions."),
             RegistryError::NothingBefore { .. } => conflict(
                 "plugin.nothing-before",
                 "Activate the version that you want instead.",

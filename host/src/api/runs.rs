@@ -296,10 +296,8 @@ impl From<WorkError> for Problem {
             WorkError::Disabled => {
                 Self::conflict("connector.disabled", detail).remedy("Enable the connector first.")
             }
-            WorkError::Open(run) => Self::conflict("run.open", detail).remedy(format!(
-                "Wait for it to end, or cancel it: POST /api/v1/runs/{}/cancel.",
-                run.id
-            )),
+            WorkError::Open(run) => Self::conflict("run.open", detail)
+                .remedy(format!("Wait for it to end, or cancel run {}.", run.id)),
             WorkError::NotOpen(_) => Self::conflict("run.ended", detail),
             WorkError::NotHeld(_) => Self::conflict("run.not-held", detail),
             WorkError::Deciding(_) => {

@@ -7,7 +7,7 @@ async fn before_there_is_a_user_every_page_leads_to_setting_up() {
     let answer = host.call(ask("GET", "/connectors").page()).await;
     assert_eq!((answer.status.as_u16(), answer.location()), (303, "/setup"));
     let form = host.call(ask("GET", "/setup").page()).await;
-    assert!(form.text().contains("Make the first administrator"));
+    assert!(form.text().contains("Create the first administrator"));
 }
 
 #[tokio::test]

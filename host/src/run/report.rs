@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::contract::{Fault, FaultKind, Problem};
 use crate::directory::{Mode, Removals, RunState, Tally};
 use crate::egress::Usage;
-use crate::limits::Limits;
+use crate::limits::{Guard, Limits};
 use crate::plugin::LogLine;
 
 use super::Reading;
@@ -51,6 +51,9 @@ pub struct Report {
     /// In a held run: what it would remove.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub removals: Option<Removals>,
+    /// In a held run: what it may remove without being held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
     /// Use of the network.
     pub network: Usage,
     /// Requests that failed or were throttled, and pages that were read again.

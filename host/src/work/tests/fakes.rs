@@ -54,6 +54,7 @@ pub(super) fn report(state: RunState, mode: Mode) -> Report {
         failures: Vec::new(),
         failures_dropped: 0,
         removals: None,
+        guard: None,
         network: Usage::default(),
         retries: 0,
         pages: 0,

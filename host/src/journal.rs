@@ -159,11 +159,13 @@ impl Journal {
     }
 
     fn keep(&self, source: Source, level: Level, text: &str) {
-        let (at, text) = (Timestamp::now(), harmless(text, LONGEST_LINE));
+        let (now, text) = (Timestamp::now(), harmless(text, LONGEST_LINE));
         let mut kept = self.kept();
-        kept.last = at.as_microsecond().max(kept.last + 1);
+        let position = now.as_microsecond().max(kept.last + 1);
+        // As exact as it is kept.
+        let at = Timestamp::from_microsecond(position).unwrap_or(now);
+        kept.last = position;
         kept.bytes += text.len();
-        let position = kept.last;
         kept.lines.push_back(Line {
             position,
             at,

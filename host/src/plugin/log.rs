@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-pub use crate::journal::Level;
 use crate::journal::Journal;
+pub use crate::journal::Level;
 
 /// A line of a run's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -388,7 +388,10 @@ impl Running<'_> {
     async fn finish(&self, end: End) -> Result<Ended, DirectoryError> {
         let (state, fault, removals) = match end {
             End::Interrupted(Interrupt::Stop) => {
-                self.note(Level::Info, "The host stops; the run goes on when it is started again");
+                self.note(
+                    Level::Info,
+                    "The host stops; the run goes on when it is started again",
+                );
                 return self.left_off().await;
             }
             End::Interrupted(Interrupt::Cancel) => (RunState::Cancelled, Some(cancelled()), None),
@@ -546,7 +549,10 @@ fn beginning(begun: &begin::Begun) -> String {
 
 /// That a piece of work is tried again, for the journal.
 fn again_in(what: &str, wait: Duration, fault: &Fault) -> String {
-    format!("{what} is tried again in {:.1} s: {fault}", wait.as_secs_f64())
+    format!(
+        "{what} is tried again in {:.1} s: {fault}",
+        wait.as_secs_f64()
+    )
 }
 
 fn too_long(limit: u64) -> Fault {

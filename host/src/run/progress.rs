@@ -173,7 +173,7 @@ impl Progress {
     }
 
     /// It is of this kind from here on.
-    pub(super) fn begun(&self, mode: Mode, reason: &str) {
+    pub(crate) fn begun(&self, mode: Mode, reason: &str) {
         *self.begun.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((mode, reason.to_owned()));
     }
@@ -209,12 +209,12 @@ impl Progress {
         let _ = self.gateway.set(Arc::clone(gateway));
     }
 
-    pub(super) fn expect(&self, expected: Expectation) {
+    pub(crate) fn expect(&self, expected: Expectation) {
         *self.expected.lock().unwrap_or_else(PoisonError::into_inner) = expected;
     }
 
     /// A page with these changes is about to be stored.
-    pub(super) fn page(&self, changes: &[Change]) {
+    pub(crate) fn page(&self, changes: &[Change]) {
         self.pages.fetch_add(1, Ordering::Relaxed);
         let (mut users, mut groups, mut members) = (0, 0, 0);
         for change in changes {

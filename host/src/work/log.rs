@@ -73,7 +73,9 @@ impl Work {
         let older = lines.into_iter().rev();
         let older = older.filter(|line| before.is_none_or(|before| line.position < before));
         Ok(LogPage {
-            lines: older.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect(),
+            lines: older
+                .take(usize::try_from(limit).unwrap_or(usize::MAX))
+                .collect(),
             total,
             dropped,
         })

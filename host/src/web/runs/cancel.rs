@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use uuid::Uuid;
 
-use super::{caller, filters};
+use super::caller;
 use crate::api::Plane;
 use crate::api::extract::Path;
 use crate::web::page::{Answer, done, go, page};

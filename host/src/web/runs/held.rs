@@ -41,7 +41,12 @@ impl Found {
         let limit = |of: fn(&Guard) -> Threshold| guard.as_ref().map(of);
         Some(Self {
             streams: [
-                stream(Show::Users, "users", removals.users, limit(|guard| guard.users)),
+                stream(
+                    Show::Users,
+                    "users",
+                    removals.users,
+                    limit(|guard| guard.users),
+                ),
                 stream(
                     Show::Groups,
                     "groups",
@@ -87,7 +92,14 @@ impl Found {
         self.streams
             .iter()
             .filter(|stream| has_beyond && !stream.is_beyond() && stream.removed > 0)
-            .map(|stream| format!("{} of {} {}", number(stream.removed), number(stream.held), stream.name))
+            .map(|stream| {
+                format!(
+                    "{} of {} {}",
+                    number(stream.removed),
+                    number(stream.held),
+                    stream.name
+                )
+            })
             .collect()
     }
 }

@@ -80,17 +80,18 @@ pub(super) async fn list(
         connectors,
         profiles: profiles(&plane, &listed).await?,
         states: choices(&RunStatus::ALL, listed.state, RunStatus::word),
-        modes: choices(&[Mode::Snapshot, Mode::Incremental], listed.mode, words::mode),
+        modes: choices(
+            &[Mode::Snapshot, Mode::Incremental],
+            listed.mode,
+            words::mode,
+        ),
         triggers: choices(&TriggerKind::ALL, listed.trigger, TriggerKind::word),
         filtered: !listed.is_all(),
         held: match listed.state {
             Some(RunStatus::Held) => 0,
             _ => plane.work.count_runs(&held).await?,
         },
-        events: address(
-            "/api/v1/events",
-            &[("connector", &text(listed.connector))],
-        ),
+        events: address("/api/v1/events", &[("connector", &text(listed.connector))]),
         foot: foot(&listed, total, runs.next.as_deref()),
         runs: runs.items,
         shell,

@@ -211,7 +211,11 @@ mod tests {
 
     #[test]
     fn an_increment_is_measured_by_nothing_but_its_plugin() {
-        let view = View::new(told(Mode::Incremental), Some(&held()), Timestamp::UNIX_EPOCH);
+        let view = View::new(
+            told(Mode::Incremental),
+            Some(&held()),
+            Timestamp::UNIX_EPOCH,
+        );
         assert_eq!(view.bars[1].about, None);
     }
 

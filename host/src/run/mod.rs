@@ -35,6 +35,9 @@ pub use report::{
     Report, exit_code_of,
 };
 
+pub(crate) use report::NOT_BEGUN;
+
+use begin::Begun;
 use patience::{Next, Tries};
 use read::{Failures, ReadEnd, Reader};
 
@@ -534,7 +537,7 @@ impl Running<'_> {
 }
 
 /// How a run begins, for its journal.
-fn beginning(begun: &begin::Begun) -> String {
+fn beginning(begun: &Begun) -> String {
     let mode = match begun.run.mode {
         Mode::Snapshot => "snapshot",
         Mode::Incremental => "incremental run",
@@ -596,7 +599,7 @@ fn not_begun(job: &Job, error: ConnectError, started: Instant) -> Report {
             WantedMode::Incremental => Mode::Incremental,
             WantedMode::Auto | WantedMode::Full => Mode::Snapshot,
         },
-        reason: report::NOT_BEGUN.into(),
+        reason: NOT_BEGUN.into(),
         resumed: false,
         note: None,
         fault,

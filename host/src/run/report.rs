@@ -181,7 +181,7 @@ pub const EXIT_PARTIAL: u8 = 3;
 pub const EXIT_HELD: u8 = 4;
 
 /// [`Report::reason`] of a run that never was one.
-pub(super) const NOT_BEGUN: &str = "not begun";
+pub(crate) const NOT_BEGUN: &str = "not begun";
 
 impl Report {
     /// Whether the directory has a run that this tells of.

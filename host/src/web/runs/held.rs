@@ -132,10 +132,10 @@ fn number(count: u64) -> String {
     grouped(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-/// `39.9 %`, `20 %`.
+/// `39.9 %`, `20 %`, with spaces that don't break.
 fn percent(share: f64) -> String {
     let text = format!("{:.1}", share * 100.0);
-    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
+    format!("{}\u{a0}%", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 #[cfg(test)]
@@ -163,7 +163,7 @@ mod tests {
         let found = found(&json!({}));
         assert_eq!(
             found.sentences(),
-            ["412 of 1032 groups (39.9 %, limit 20 %)"]
+            ["412 of 1032 groups (39.9\u{a0}%, limit 20\u{a0}%)"]
         );
         assert_eq!(found.others(), ["3 of 10 users"]);
         assert_eq!(found.first(), Show::Groups);
@@ -172,7 +172,10 @@ mod tests {
     #[test]
     fn without_a_limit_everything_is_told() {
         let found = found(&Value::Null);
-        let told = ["3 of 10 users (30 %)", "412 of 1032 groups (39.9 %)"];
+        let told = [
+            "3 of 10 users (30\u{a0}%)",
+            "412 of 1032 groups (39.9\u{a0}%)",
+        ];
         assert_eq!(found.sentences(), told);
         assert_eq!(found.first(), Show::Users);
     }

@@ -15,6 +15,7 @@ use crate::api::extract::{Path, Query};
 use crate::api::problem::Problem;
 use crate::directory::{MemberKind, Turn, Verdict};
 use crate::journal::Level;
+use crate::run::NOT_BEGUN;
 use crate::web::form::Mistakes;
 use crate::web::page::{Answer, page};
 use crate::web::shell::Shell;
@@ -89,6 +90,9 @@ impl RunPage {
     /// Of which mode it is and why, as far as that is known by now.
     fn mode(&self) -> (&'static str, Option<&str>) {
         let told = self.progress.as_ref().map(|view| &view.told);
+        if self.run.reason.as_deref() == Some(NOT_BEGUN) {
+            return ("–", None);
+        }
         let mode = self.run.mode.or(told.and_then(|told| told.mode));
         let reason = told.and_then(|told| told.reason.as_deref());
         let reason = self.run.reason.as_deref().or(reason);

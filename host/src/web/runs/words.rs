@@ -2,7 +2,7 @@
 
 use crate::audit::{Actor, ActorKind};
 use crate::directory::{MemberKind, Mode, RemovalReason};
-use crate::work::{AskedMode, Run, RunFault, TriggerKind};
+use crate::work::{AskedMode, Run, RunFault};
 
 pub(super) fn mode(mode: Mode) -> &'static str {
     match mode {
@@ -17,14 +17,6 @@ pub(super) fn mode_of(run: &Run) -> &'static str {
         (Some(known), _) => mode(known),
         (None, AskedMode::Snapshot) => "snapshot",
         (None, AskedMode::Auto) => "–",
-    }
-}
-
-pub(super) fn trigger(kind: TriggerKind) -> &'static str {
-    match kind {
-        TriggerKind::Schedule => "Schedule",
-        TriggerKind::Manual => "Manual",
-        TriggerKind::Retry => "Retry",
     }
 }
 

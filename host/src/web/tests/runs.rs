@@ -324,7 +324,7 @@ async fn a_held_run_says_what_it_would_remove_beside_the_limit() {
     let run = desk.held().await;
     let page = desk.get(&path(&run)).await;
     for part in [
-        "This run would remove 2 of 3 users (66.7 %, limit 20 %).",
+        "This run would remove 2 of 3 users (66.7\u{a0}%, limit 20\u{a0}%).",
         "Along with 3 of 4 memberships",
         "Bob",
         "Zoë",

@@ -46,6 +46,7 @@ pub mod control_plane;
 pub mod database;
 pub mod directory;
 pub mod egress;
+pub mod journal;
 pub mod limits;
 pub mod lock;
 pub mod metrics;

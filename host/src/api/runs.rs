@@ -18,6 +18,7 @@ use super::page::{Page, Paging};
 use super::problem::{FieldError, Problem};
 use crate::access::Principal;
 use crate::directory::{Mode, Verdict};
+use crate::journal::{Level, Line};
 use crate::work::state::Transition;
 use crate::work::{
     AskedMode, Caller, LONGEST_REASON, Overview, Run, RunFilter, RunProgress, RunStatus,
@@ -29,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Plane> {
         .routes(routes!(start))
         .routes(routes!(list))
         .routes(routes!(get))
+        .routes(routes!(log))
         .routes(routes!(cancel))
         .routes(routes!(decide))
         .routes(routes!(transitions))
@@ -132,7 +134,8 @@ async fn list(
     };
     let before = paging.position()?;
     let runs = plane.work.runs(&filter, before, limit + 1).await?;
-    Ok(Body(Page::of(runs, limit, |run| run.id)))
+    let total = plane.work.count_runs(&filter).await?;
+    Ok(Body(Page::of(runs, limit, |run| run.id).total(total)))
 }
 
 /// A run with everything that is known of it.
@@ -176,6 +179,54 @@ async fn get(
         progress: progress.filter(|_| run.state == RunStatus::Processing),
         run,
         report,
+    }))
+}
+
+/// Which lines of a log.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Lines {
+    /// Only those that matter at least so much.
+    #[serde(default)]
+    #[param(inline)]
+    level: Level,
+}
+
+/// A part of a run's log.
+#[derive(Debug, Serialize, ToSchema)]
+struct RunLog {
+    /// Lines, the newest first.
+    #[serde(flatten)]
+    page: Page<Line>,
+    /// How many older lines are not kept, of any level.
+    dropped: u64,
+}
+
+/// Read the log of a run: messages of the plugin, and what the host met and decided.
+///
+/// Newest first. At most 500 lines of 64 KB together are kept of a run, the newest ones.
+#[utoipa::path(
+    get, path = "/runs/{id}/log", tag = "runs",
+    params(("id" = Uuid, Path, description = "The run"), Lines, Paging),
+    responses(
+        (status = 200, description = "Lines", body = RunLog),
+        (status = 404, description = "No such run", body = Problem),
+    ),
+    security(("token" = ["viewer"]))
+)]
+async fn log(
+    _: Viewer,
+    State(plane): State<Plane>,
+    Path(id): Path<Uuid>,
+    Query(lines): Query<Lines>,
+    Query(paging): Query<Paging>,
+) -> Result<Body<RunLog>, Problem> {
+    let limit = paging.limit()?;
+    let before = paging.position()?;
+    let log = plane.work.log(id, lines.level, before, limit + 1).await?;
+    Ok(Body(RunLog {
+        page: Page::of(log.lines, limit, |line| line.position).total(log.total),
+        dropped: log.dropped,
     }))
 }
 

@@ -15,6 +15,7 @@ use crate::access::{AccessPolicy, CSRF_HEADER, Means, NewSession, Role, authenti
 use crate::catalog::{Catalog, Types};
 use crate::control_plane::testing::{Stage, stage_under};
 use crate::web;
+use crate::work::Work;
 
 /// A served control plane.
 pub(crate) struct Host {
@@ -155,6 +156,16 @@ impl Host {
             plane.clock.clone(),
         ));
         Self::around(stage)
+    }
+
+    /// With the admin `root`, and runs that somebody else carries out.
+    pub(crate) async fn with_work(work: Arc<Work>) -> Self {
+        let mut stage = stage_under(AccessPolicy::default()).await;
+        let plane = Arc::get_mut(&mut stage.plane).unwrap();
+        plane.work = work;
+        let host = Self::around(stage);
+        host.stage.plane.access.test_user("root", Role::Admin).await;
+        host
     }
 
     fn around(stage: Stage) -> Self {

@@ -154,6 +154,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("catalog", include_str!("migrations/0003_catalog.sql")),
     ("access", include_str!("migrations/0004_access.sql")),
     ("work", include_str!("migrations/0005_work.sql")),
+    ("run_log", include_str!("migrations/0007_run_log.sql")),
 ];
 
 /// An instant as it is kept: Unix milliseconds.

@@ -229,6 +229,10 @@ pub struct ChangeFilter {
     pub member: Option<String>,
     /// Of runs that ended at this time (Unix milliseconds) or later, or that go on.
     pub since: Option<i64>,
+    /// Only joins, or only leaves.
+    pub what: Option<Turn>,
+    /// This is in the name of the group or the member, as [`Match::Substring`].
+    pub text: Option<String>,
 }
 
 /// Someone joined or left a group.

@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::pace::{Allowance, Landing, Pace, Verdict, WaitReason};
+use super::pace::{Allowance, Landing, Pace, QuotaUse, Verdict, WaitReason};
 
 /// Longer waits are answered instead.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -186,6 +186,11 @@ impl Gate {
             until,
             waiting: self.queued.load(Ordering::Relaxed),
         })
+    }
+
+    /// How much of the quota is used now.
+    pub(super) fn quota(&self) -> Option<QuotaUse> {
+        self.state().pace.used(Instant::now())
     }
 
     /// How long requests have been held back by quota and closed windows, counting once what

@@ -2,7 +2,12 @@
 
 mod open;
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{
@@ -21,13 +26,18 @@ use super::{
     error::{SendError, SendErrorKind},
     gate::{Gate, Pass, Slots, Throttle},
     headers,
-    pace::{Landing, difference},
+    pace::{Landing, QuotaUse, difference},
     scrub::Scrubber,
     usage::{Counters, Usage, route},
 };
+use crate::journal::{Journal, Level};
 use crate::telemetry;
 
 const MOST_WARNINGS: u64 = 20;
+/// Shorter waits for a turn are not worth a word.
+const NOTABLE_WAIT: Duration = Duration::from_secs(1);
+/// How often waits for the quota are told of.
+const WORD: Duration = Duration::from_secs(15);
 const LONGEST_IDLE: Duration = Duration::from_secs(24 * 3600);
 
 /// An origin of the connection.
@@ -48,6 +58,7 @@ pub struct Gateway {
     limits: Limits,
     idle_timeout: Duration,
     cost_header: Option<HeaderName>,
+    journal: OnceLock<Arc<Journal>>,
 }
 
 impl fmt::Debug for Gateway {
@@ -121,13 +132,19 @@ impl Gateway {
             .prepare(&checked.origin)
             .await
             .map_err(|refusal| SendError::new(SendErrorKind::Credential, refusal.to_string()))?;
+        let arrived = Instant::now();
         let pass = match checked.door.gate.enter(checked.cost).await {
             Ok(pass) => pass,
             Err(wait) => {
                 self.counters.paced();
+                self.tell_of_wait(&checked.origin, wait, "is put off for");
                 return Ok(paced(wait));
             }
         };
+        let waited = arrived.elapsed();
+        if waited >= NOTABLE_WAIT {
+            self.tell_of_wait(&checked.origin, waited, "waited");
+        }
         self.credential
             .attach(&checked.origin, checked.request.headers_mut());
         self.counters
@@ -160,6 +177,36 @@ impl Gateway {
                 Err(error)
             }
         }
+    }
+
+    /// Tells a run's journal of pauses that the services ask for and of waits for the quota.
+    pub(crate) fn tell(&self, journal: Arc<Journal>) {
+        // A gateway is of one run, which has one journal.
+        let _ = self.journal.set(journal);
+    }
+
+    fn tell_of_wait(&self, origin: &Origin, wait: Duration, what: &str) {
+        let Some(journal) = self.journal.get() else {
+            return;
+        };
+        journal.note_seldom("turn", WORD, Level::Info, || {
+            let seconds = wait.as_secs_f64();
+            format!("A request to {origin} {what} {seconds:.1} s until it was its turn, by the quota or the service's pause")
+        });
+    }
+
+    fn tell_of_pause(&self, origin: &Origin, status: StatusCode, pause: Option<Duration>) {
+        let Some(journal) = self.journal.get() else {
+            return;
+        };
+        let asks = match pause {
+            Some(pause) => format!("asks for a pause of {} s", pause.as_secs()),
+            None => "asks for a pause".to_owned(),
+        };
+        journal.note(
+            Level::Warn,
+            &format!("{origin} answered {} and {asks}", status.as_u16()),
+        );
     }
 
     /// Makes sure that a token is ready; many callers share the request.
@@ -218,6 +265,17 @@ impl Gateway {
             .values()
             .filter_map(|door| door.gate.throttle())
             .max_by_key(|throttle| throttle.until)
+    }
+
+    /// How much of the quota is used, of the origin where that is the most; nothing where there is none.
+    #[must_use]
+    pub fn quota_state(&self) -> Option<QuotaUse> {
+        self.doors
+            .values()
+            .filter_map(|door| door.gate.quota())
+            // An operator's word for none.
+            .filter(|quota| quota.units < u64::from(u32::MAX))
+            .max_by_key(|quota| quota.used)
     }
 
     #[cfg(test)]
@@ -306,6 +364,9 @@ impl Gateway {
         tracing::Span::current().record("cost", cost);
         let (slot, first) = pass.land(cost, landing);
         if first {
+            if let Landing::Throttled { pause } = landing {
+                self.tell_of_pause(origin, parts.status, pause);
+            }
             tracing::debug!(%origin, status = parts.status.as_u16(), "the service asks for a pause");
             if parts.status == StatusCode::SERVICE_UNAVAILABLE {
                 self.transport.refresh(reach);

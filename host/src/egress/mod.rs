@@ -42,7 +42,7 @@ pub use credential::{Grant, Refusal};
 pub use error::{BodyError, EgressError, SendError, SendErrorKind};
 pub use gate::Throttle;
 pub use gateway::Gateway;
-pub use pace::WaitReason;
+pub use pace::{QuotaUse, WaitReason};
 pub use usage::Usage;
 
 use client::Recipe;

@@ -21,7 +21,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 const LONGEST_CLOSURE: Duration = Duration::from_secs(3600);
 
 /// Why a request waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum WaitReason {
@@ -31,6 +31,18 @@ pub enum WaitReason {
     Quota,
     /// As many requests are in flight as may be.
     InFlight,
+}
+
+/// How much of a quota is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QuotaUse {
+    /// Units used in the window that ends now, those of requests in flight included.
+    pub used: u64,
+    /// Units that may be used in any window.
+    pub units: u64,
+    /// Length of the window in milliseconds.
+    pub window_ms: u64,
 }
 
 /// Whether a request may leave.
@@ -138,14 +150,7 @@ impl Pace {
         let Some(allowance) = self.allowance else {
             return Verdict::Go;
         };
-        while self
-            .charges
-            .front()
-            .is_some_and(|charge| charge.until <= now)
-        {
-            let cost = self.charges.pop_front().map_or(0, |charge| charge.cost);
-            self.charged = self.charged.saturating_sub(cost);
-        }
+        self.forget(now);
         let used = self.charged + self.flying;
         let Some(missing) = (used + estimate)
             .checked_sub(allowance.units)
@@ -162,6 +167,29 @@ impl Pace {
             until,
             reason: WaitReason::Quota,
         }
+    }
+
+    /// Forgets charges whose window is over.
+    fn forget(&mut self, now: Instant) {
+        while self
+            .charges
+            .front()
+            .is_some_and(|charge| charge.until <= now)
+        {
+            let cost = self.charges.pop_front().map_or(0, |charge| charge.cost);
+            self.charged = self.charged.saturating_sub(cost);
+        }
+    }
+
+    /// How much of the quota is used in the window that ends now.
+    pub(super) fn used(&mut self, now: Instant) -> Option<QuotaUse> {
+        let allowance = self.allowance?;
+        self.forget(now);
+        Some(QuotaUse {
+            used: self.charged + self.flying,
+            units: allowance.units,
+            window_ms: u64::try_from(allowance.window.as_millis()).unwrap_or(u64::MAX),
+        })
     }
 
     /// A request leaves.

@@ -55,6 +55,7 @@ fn report() -> Report {
         failures: Vec::new(),
         failures_dropped: 0,
         removals: None,
+        guard: None,
         network,
         retries: 0,
         peak_instance_memory: 0,

@@ -1,22 +1,11 @@
 //! Messages of a plugin, made harmless and kept within bounds.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-/// How much a message matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// For the plugin's author.
-    Debug,
-    /// Worth knowing.
-    Info,
-    /// Something is not as it should be.
-    Warn,
-    /// Something failed.
-    Error,
-}
+use crate::journal::Journal;
+pub use crate::journal::Level;
 
 /// A line of a run's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,6 +23,7 @@ pub struct RunLog {
     max_lines: usize,
     max_bytes: usize,
     kept: Mutex<Kept>,
+    journal: Option<Arc<Journal>>,
 }
 
 #[derive(Debug, Default)]
@@ -52,16 +42,29 @@ impl RunLog {
             max_lines,
             max_bytes,
             kept: Mutex::default(),
+            journal: None,
+        }
+    }
+
+    /// The same, which tells the run's journal too.
+    #[must_use]
+    pub fn telling(self, journal: Arc<Journal>) -> Self {
+        Self {
+            journal: Some(journal),
+            ..self
         }
     }
 
     pub(super) fn write(&self, level: Level, message: &str) {
+        let text = harmless(message, self.max_bytes);
+        if let Some(journal) = &self.journal {
+            journal.plugin(level, &text);
+        }
         let mut kept = self.kept();
         if kept.lines.len() >= self.max_lines {
             kept.dropped += 1;
             return;
         }
-        let text = harmless(message, self.max_bytes);
         let source = &self.source;
         match level {
             Level::Debug => tracing::debug!(target: "plugin", "{source}: {text}"),
@@ -177,5 +180,15 @@ mod tests {
         let (lines, dropped) = log.lines();
         assert_eq!(lines.len(), 2);
         assert_eq!(dropped, 3);
+    }
+
+    #[test]
+    fn the_runs_journal_gets_the_newest_too() {
+        let journal = Arc::<Journal>::default();
+        let log = RunLog::new("test", 2, 100).telling(Arc::clone(&journal));
+        for n in 0..5 {
+            log.write(Level::Info, &n.to_string());
+        }
+        assert_eq!(journal.news().lines[4].text, "4");
     }
 }

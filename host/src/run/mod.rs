@@ -23,6 +23,7 @@ use crate::directory::{
     RunState, Tally,
 };
 use crate::egress::{Egress, EgressError, Limits as EgressLimits, Usage};
+use crate::journal::Level;
 use crate::limits::{Guard, Limits, Patience};
 use crate::plugin::{CallError, Plugin, RunLog, RunRequest, Session};
 use crate::settings::Settings;
@@ -34,6 +35,9 @@ pub use report::{
     Report, exit_code_of,
 };
 
+pub(crate) use report::NOT_BEGUN;
+
+use begin::Begun;
 use patience::{Next, Tries};
 use read::{Failures, ReadEnd, Reader};
 
@@ -113,18 +117,22 @@ pub async fn connect(
             egress_limits(limits),
         )
         .map_err(|error| ConnectError::Fault(egress_fault(&error)))?;
-    let log = RunLog::new(
-        &plugin.description().id(),
-        limits.log_lines,
-        limits.log_line_bytes,
-    );
     Ok(Connected {
         session: Session {
             gateway,
-            log: Arc::new(log),
+            log: Arc::new(log_of(plugin)),
             directory: None,
         },
     })
+}
+
+fn log_of(plugin: &Plugin) -> RunLog {
+    let limits = plugin.limits();
+    RunLog::new(
+        &plugin.description().id(),
+        limits.log_lines,
+        limits.log_line_bytes,
+    )
 }
 
 fn egress_limits(limits: &Limits) -> EgressLimits {
@@ -195,14 +203,18 @@ async fn run_untraced(
     };
     progress.connected(&connected.session.gateway);
     let connector = directory.connector(&job.connector).await?;
+    let journal = progress.journal();
     let session = Session {
         directory: Some((Arc::clone(directory), connector)),
+        log: Arc::new(log_of(&job.plugin).telling(Arc::clone(journal))),
         ..connected.session
     };
     let begun = match begin::begin(job, directory.as_ref(), connector).await? {
         Ok(begun) => begun,
         Err(fault) => return Ok(not_begun(job, ConnectError::Fault(fault), started)),
     };
+    progress.begun(begun.run.mode, &begun.run.reason);
+    journal.note(Level::Info, &beginning(&begun));
     let mut running = Running {
         job,
         directory,
@@ -313,6 +325,7 @@ impl Running<'_> {
             match tries.after(&fault) {
                 Next::Again(wait) => {
                     self.progress.reread();
+                    self.note(Level::Warn, &again_in("The plan", wait, &fault));
                     tokio::time::sleep(wait).await;
                 }
                 Next::Snapshot | Next::Stop | Next::GiveUp => return Err(fault),
@@ -330,6 +343,11 @@ impl Running<'_> {
             .await?;
         self.run.planned = true;
         self.progress.expect(opening.expected);
+        let parts = opening.partitions.len();
+        let plural = if parts == 1 { "" } else { "s" };
+        let note = opening.note.as_deref().unwrap_or_default();
+        let planned = format!("Planned: {parts} part{plural} to begin with. {note}");
+        self.note(Level::Info, planned.trim_end());
         self.note = opening.note;
         Ok(())
     }
@@ -340,7 +358,16 @@ impl Running<'_> {
             .directory
             .restart(self.run.key, Mode::Snapshot, reason)
             .await?;
+        self.progress.begun(self.run.mode, &self.run.reason);
+        self.note(
+            Level::Warn,
+            &format!("The run begins anew as a snapshot: {reason}"),
+        );
         Ok(())
+    }
+
+    fn note(&self, level: Level, text: &str) {
+        self.progress.journal().note(level, text);
     }
 
     async fn read(
@@ -363,7 +390,13 @@ impl Running<'_> {
     /// Weighs the removals and ends the run.
     async fn finish(&self, end: End) -> Result<Ended, DirectoryError> {
         let (state, fault, removals) = match end {
-            End::Interrupted(Interrupt::Stop) => return self.left_off().await,
+            End::Interrupted(Interrupt::Stop) => {
+                self.note(
+                    Level::Info,
+                    "The host stops; the run goes on when it is started again",
+                );
+                return self.left_off().await;
+            }
             End::Interrupted(Interrupt::Cancel) => (RunState::Cancelled, Some(cancelled()), None),
             End::Failed(fault) => (RunState::Failed, Some(fault), None),
             End::Read if self.nothing_was_read() => {
@@ -409,12 +442,41 @@ impl Running<'_> {
                 },
             )
             .await?;
+        self.note_end(state, fault.as_ref(), removals.as_ref());
         Ok(Ended {
             state,
             fault,
             tally,
             removals,
         })
+    }
+
+    fn note_end(&self, state: RunState, fault: Option<&Fault>, removals: Option<&Removals>) {
+        let network = self.session.gateway.usage();
+        if network.milliseconds_waited() > 0 {
+            let text = format!(
+                "{} requests, {} resource units; quota and pauses held requests back for {:.1} s",
+                network.requests, network.resource_units, network.seconds_waited
+            );
+            self.note(Level::Info, &text);
+        }
+        let (level, text) = match (state, fault, removals) {
+            (RunState::Held, _, Some(removals)) => (
+                Level::Warn,
+                format!(
+                    "Held: the run would remove {} users, {} groups and {} memberships",
+                    removals.users.removed, removals.groups.removed, removals.memberships.removed
+                ),
+            ),
+            (RunState::Cancelled, ..) => (Level::Warn, "Cancelled".to_owned()),
+            (_, Some(fault), _) => (Level::Error, format!("Failed: {fault}")),
+            (RunState::Partial, ..) => (
+                Level::Warn,
+                "Ended, but something could not be read".to_owned(),
+            ),
+            _ => (Level::Info, "Everything was read and stored".to_owned()),
+        };
+        self.note(level, &text);
     }
 
     /// What is known of a run that is left as it is, to be resumed.
@@ -461,6 +523,7 @@ impl Running<'_> {
             pages: reading.pages,
             failures: self.failures.kept.clone(),
             failures_dropped: self.failures.dropped,
+            guard: ended.removals.is_some().then(|| self.job.guard.clone()),
             removals: ended.removals,
             retries: reading.rereads + network.failed + network.throttled,
             peak_instance_memory: reading.peaks.call.memory,
@@ -471,6 +534,28 @@ impl Running<'_> {
             log_dropped,
         }
     }
+}
+
+/// How a run begins, for its journal.
+fn beginning(begun: &Begun) -> String {
+    let mode = match begun.run.mode {
+        Mode::Snapshot => "snapshot",
+        Mode::Incremental => "incremental run",
+    };
+    let (reason, plugin) = (&begun.run.reason, &begun.run.plugin);
+    if begun.resumed {
+        format!("Goes on with the {mode} that was left off, with {plugin}")
+    } else {
+        format!("Begins a {mode} with {plugin}: {reason}")
+    }
+}
+
+/// That a piece of work is tried again, for the journal.
+fn again_in(what: &str, wait: Duration, fault: &Fault) -> String {
+    format!(
+        "{what} is tried again in {:.1} s: {fault}",
+        wait.as_secs_f64()
+    )
 }
 
 fn too_long(limit: u64) -> Fault {
@@ -514,7 +599,7 @@ fn not_begun(job: &Job, error: ConnectError, started: Instant) -> Report {
             WantedMode::Incremental => Mode::Incremental,
             WantedMode::Auto | WantedMode::Full => Mode::Snapshot,
         },
-        reason: report::NOT_BEGUN.into(),
+        reason: NOT_BEGUN.into(),
         resumed: false,
         note: None,
         fault,
@@ -524,6 +609,7 @@ fn not_begun(job: &Job, error: ConnectError, started: Instant) -> Report {
         failures: Vec::new(),
         failures_dropped: 0,
         removals: None,
+        guard: None,
         network: Usage::default(),
         retries: 0,
         peak_instance_memory: 0,

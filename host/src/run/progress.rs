@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::contract::Expectation;
-use crate::directory::{Change, Partition};
-use crate::egress::Gateway;
+use crate::directory::{Change, Mode, Partition};
+use crate::egress::{Gateway, QuotaUse, WaitReason};
+use crate::journal::Journal;
 use crate::plugin::CallUse;
 
 /// A run in progress, seen from outside: its counts, written by the run and read by anyone at any time, and the
@@ -31,6 +32,8 @@ pub struct Progress {
     bytes: AtomicU64,
     peaks: Mutex<Peaks>,
     expected: Mutex<Expectation>,
+    begun: Mutex<Option<(Mode, String)>>,
+    journal: Arc<Journal>,
 }
 
 /// Why a run is to end before it is done.
@@ -103,6 +106,10 @@ pub struct Traffic {
     pub waiting: u64,
     /// For how many milliseconds more, as far as it is known.
     pub waits_for_ms: Option<u64>,
+    /// Why they are held back.
+    pub waits_because: Option<WaitReason>,
+    /// How much of the declared quota is used now; absent where there is none.
+    pub quota: Option<QuotaUse>,
 }
 
 impl Traffic {
@@ -121,6 +128,8 @@ impl Traffic {
             waited_ms: usage.milliseconds_waited(),
             waiting: throttle.map_or(0, |throttle| count(throttle.waiting)),
             waits_for_ms: waits_for.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            waits_because: throttle.map(|throttle| throttle.reason),
+            quota: gateway.quota_state(),
         }
     }
 }
@@ -150,6 +159,25 @@ impl Progress {
         }
     }
 
+    /// What is told of the run.
+    #[must_use]
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    /// Of which kind the run is and why, once it has begun.
+    #[must_use]
+    pub fn mode(&self) -> Option<(Mode, String)> {
+        let begun = self.begun.lock();
+        begun.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It is of this kind from here on.
+    pub(crate) fn begun(&self, mode: Mode, reason: &str) {
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((mode, reason.to_owned()));
+    }
+
     /// Has the run end soon; requests and pages that are under way may be dropped. Of several interrupts that it
     /// hasn't met yet the strongest counts. A run that has read everything ends as it would have.
     pub fn interrupt(&self, why: Interrupt) {
@@ -176,16 +204,17 @@ impl Progress {
 
     /// The run's way out, for its use of the network.
     pub(super) fn connected(&self, gateway: &Arc<Gateway>) {
+        gateway.tell(Arc::clone(&self.journal));
         // Only where one progress is given to several runs is there one already.
         let _ = self.gateway.set(Arc::clone(gateway));
     }
 
-    pub(super) fn expect(&self, expected: Expectation) {
+    pub(crate) fn expect(&self, expected: Expectation) {
         *self.expected.lock().unwrap_or_else(PoisonError::into_inner) = expected;
     }
 
     /// A page with these changes is about to be stored.
-    pub(super) fn page(&self, changes: &[Change]) {
+    pub(crate) fn page(&self, changes: &[Change]) {
         self.pages.fetch_add(1, Ordering::Relaxed);
         let (mut users, mut groups, mut members) = (0, 0, 0);
         for change in changes {

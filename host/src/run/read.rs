@@ -12,8 +12,9 @@ use super::progress::Progress;
 use super::report::Failure;
 use crate::contract::{Fault, FaultKind};
 use crate::directory::{
-    Committed, Directory, DirectoryError, OpenPartition, PageCommit, Partition, RunKey,
+    Change, Committed, Directory, DirectoryError, OpenPartition, PageCommit, Partition, RunKey,
 };
+use crate::journal::Level;
 use crate::limits::Patience;
 use crate::plugin::{CallError, Instance, Plugin, RunRequest, Session};
 use crate::telemetry;
@@ -141,7 +142,11 @@ pub(super) async fn read_all(
                     };
                     match end {
                         PartitionEnd::Done => reader.progress.partition_ended(),
-                        PartitionEnd::GivenUp(failure) => failures.push(failure),
+                        PartitionEnd::GivenUp(failure) => {
+                            let Failure { partition, fault } = &failure;
+                            reader.note(Level::Error, &format!("{partition} was given up: {fault}"));
+                            failures.push(failure);
+                        }
                         PartitionEnd::Snapshot(fault) => {
                             tasks.shutdown().await;
                             return Ok(ReadEnd::Snapshot(fault));
@@ -226,6 +231,8 @@ impl Reader {
                         Next::Again(wait) => {
                             tracing::debug!("{}: again in {wait:?}: {fault}", partition.title);
                             self.progress.reread();
+                            let again = super::again_in(&partition.title, wait, &fault);
+                            self.note(Level::Warn, &again);
                             // Its place in the pool is for others while it waits.
                             instance = None;
                             tokio::time::sleep(wait).await;
@@ -267,6 +274,12 @@ impl Reader {
     ) -> Result<Option<PartitionEnd>, DirectoryError> {
         let Some(page) = page else { return Ok(None) };
         self.progress.page(&page.changes);
+        for change in &page.changes {
+            if let Change::MembersUnavailable { group, reason } = change {
+                let text = format!("Members of group {group} could not be read: {reason}");
+                self.note(Level::Warn, &text);
+            }
+        }
         let Committed {
             partitions,
             needs_snapshot,
@@ -286,6 +299,10 @@ impl Reader {
             let _ = found.send(partitions);
         }
         Ok(None)
+    }
+
+    fn note(&self, level: Level, text: &str) {
+        self.progress.journal().note(level, text);
     }
 
     /// Whether a run or a partition has come to be more than its limits let it.

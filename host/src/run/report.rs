@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::contract::{Fault, FaultKind, Problem};
 use crate::directory::{Mode, Removals, RunState, Tally};
 use crate::egress::Usage;
-use crate::limits::Limits;
+use crate::limits::{Guard, Limits};
 use crate::plugin::LogLine;
 
 use super::Reading;
@@ -51,6 +51,9 @@ pub struct Report {
     /// In a held run: what it would remove.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub removals: Option<Removals>,
+    /// In a held run: what it may remove without being held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
     /// Use of the network.
     pub network: Usage,
     /// Requests that failed or were throttled, and pages that were read again.
@@ -178,7 +181,7 @@ pub const EXIT_PARTIAL: u8 = 3;
 pub const EXIT_HELD: u8 = 4;
 
 /// [`Report::reason`] of a run that never was one.
-pub(super) const NOT_BEGUN: &str = "not begun";
+pub(crate) const NOT_BEGUN: &str = "not begun";
 
 impl Report {
     /// Whether the directory has a run that this tells of.

@@ -13,6 +13,7 @@ mod home;
 mod link;
 mod notice;
 mod page;
+mod runs;
 mod shell;
 mod sign_in;
 
@@ -43,6 +44,7 @@ pub(crate) fn router(plane: &Plane) -> Router {
     Router::new()
         .merge(home::routes())
         .merge(sign_in::routes())
+        .merge(runs::routes())
         .layer(from_fn_with_state(Arc::clone(plane), dress::inner))
         .merge(assets::routes())
         .with_state(Arc::clone(plane))

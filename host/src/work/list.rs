@@ -66,6 +66,32 @@ impl Work {
             .collect::<Result<_, _>>()?)
     }
 
+    /// How many runs meet a filter.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn count_runs(&self, filter: &RunFilter) -> Result<u64, WorkError> {
+        let count: Result<i64, DatabaseError> = self
+            .core
+            .database
+            .read(async |connection| {
+                let count = sqlx::query_scalar(include_str!("count_runs.sql"))
+                    .bind(filter.connector.map(|id| id.to_string()))
+                    .bind(filter.profile.map(|id| id.to_string()))
+                    .bind(filter.state.map(RunStatus::word))
+                    .bind(filter.mode.map(mode_word))
+                    .bind(filter.trigger.map(TriggerKind::word))
+                    .bind(&filter.fault)
+                    .bind(filter.since.map(millis))
+                    .bind(filter.until.map(millis))
+                    .fetch_one(connection)
+                    .await?;
+                Ok(count)
+            })
+            .await;
+        Ok(count?.unsigned_abs())
+    }
+
     /// Every run that waits or goes on, the oldest first.
     ///
     /// # Errors

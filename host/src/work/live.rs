@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::directory::Mode;
 use crate::run::{Progress, Reading, Traffic};
 
 /// How long the rate looks back.
@@ -46,6 +47,12 @@ pub struct RunProgress {
     pub run: Uuid,
     /// Its connector.
     pub connector: Uuid,
+    /// Of which kind it is, once it has begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// Why it is of this kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Users.
     pub users: Brought,
     /// Groups.
@@ -92,9 +99,12 @@ impl Live {
         let groups = brought(reading.groups, expected.groups);
         let memberships = brought(reading.members, expected.members);
         let elapsed = self.since.elapsed();
+        let (mode, reason) = self.progress.mode().unzip();
         RunProgress {
             run,
             connector: self.connector,
+            mode,
+            reason,
             users,
             groups,
             memberships,

@@ -24,6 +24,7 @@ mod executor;
 mod gauges;
 mod list;
 mod live;
+mod log;
 mod outcome;
 mod overview;
 mod plugins;
@@ -37,7 +38,7 @@ mod scheduler;
 mod store;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -61,6 +62,7 @@ pub use events::{Events, Happening, Seen, Watcher, What};
 pub use executor::{DecideError, Executor, Order, Outcome, Signals};
 pub use list::RunFilter;
 pub use live::{Brought, RunProgress};
+pub use log::LogPage;
 pub use overview::{NextRun, Overview, TokenAge};
 pub use plugins::Plugins;
 pub use policy::RunPolicy;
@@ -135,6 +137,7 @@ impl Work {
         core.in_background(|core| Box::pin(core.schedule()));
         core.in_background(|core| Box::pin(until_stop(core, core.reconcile_always())));
         core.in_background(|core| Box::pin(until_stop(core, core.tell_progress())));
+        core.in_background(|core| Box::pin(until_stop(core, core.write_logs())));
         core.in_background(|core| Box::pin(until_stop(core, core.tell_catalogue())));
         core.in_background(|core| Box::pin(until_stop(core, core.forget_daily())));
         Ok(Self { core })

@@ -110,7 +110,8 @@ pub enum TriggerKind {
 }
 
 impl TriggerKind {
-    pub(super) const ALL: [Self; 3] = [Self::Schedule, Self::Manual, Self::Retry];
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Schedule, Self::Manual, Self::Retry];
 
     /// The word for it.
     #[must_use]

@@ -77,7 +77,11 @@ impl Core {
             }
         };
         self.tell(id).await;
+        self.note_beginning(&run);
         let outcome = self.carry_out(&run).await;
+        self.note_outcome(&run, &outcome);
+        // Before the end, so that whoever hears of that finds the log whole.
+        self.write_log(id).await;
         let mut writes = 0;
         while let Err(error) = self.settle(&run, &outcome).await {
             writes += 1;

@@ -34,6 +34,11 @@ struct Wanted {
     /// Only from this time on.
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
+    /// Only those who joined, or only those who left.
+    #[param(inline)]
+    what: Option<Turn>,
+    /// Only those with this in the name of the group or the member, without regard to case and accents.
+    text: Option<String>,
 }
 
 /// Somebody joined or left a group.
@@ -82,6 +87,8 @@ async fn list(
         group: wanted.group,
         member: wanted.member,
         since: wanted.since.map(millis),
+        what: wanted.what,
+        text: wanted.text,
     };
     let page = plane
         .directory

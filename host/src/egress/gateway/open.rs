@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -88,6 +88,7 @@ impl Gateway {
             limits,
             idle_timeout,
             cost_header,
+            journal: OnceLock::new(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Runs in the control database. Every function is a part of its caller's transaction.
 
 mod held;
+pub(super) mod log;
 mod row;
 
 use jiff::Timestamp;

@@ -101,7 +101,7 @@ fn trigger(row: &SqliteRow) -> Result<Trigger, DatabaseError> {
 }
 
 /// The value of a word.
-fn word<T: Copy>(
+pub(super) fn word<T: Copy>(
     text: &str,
     all: &[T],
     word_of: impl Fn(T) -> &'static str,

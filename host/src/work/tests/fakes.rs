@@ -13,14 +13,14 @@ use crate::contract::{Fault, FaultKind, TransformMap};
 use crate::directory::{Mode, RunState, Tally, Verdict};
 use crate::egress::Usage;
 use crate::limits::Guard;
-use crate::run::Report;
+use crate::run::{Progress, Report};
 use crate::work::{
     AskedMode, Assignment, Assignments, Caller, Chosen, DecideError, Executor, JobParts, NotChosen,
     Order, Outcome, RunDecision, RunStatus,
 };
 
 /// Who asks, in tests.
-pub(super) fn caller() -> Caller<'static> {
+pub(crate) fn caller() -> Caller<'static> {
     static ADMIN: LazyLock<Actor> = LazyLock::new(Actor::system);
     Caller {
         actor: &ADMIN,
@@ -28,7 +28,7 @@ pub(super) fn caller() -> Caller<'static> {
     }
 }
 
-pub(super) fn fault(kind: FaultKind) -> Fault {
+pub(crate) fn fault(kind: FaultKind) -> Fault {
     Fault {
         kind,
         code: "test.fault".into(),
@@ -38,7 +38,7 @@ pub(super) fn fault(kind: FaultKind) -> Fault {
     }
 }
 
-pub(super) fn report(state: RunState, mode: Mode) -> Report {
+pub(crate) fn report(state: RunState, mode: Mode) -> Report {
     Report {
         connector: "test".into(),
         plugin: "test@1.0.0".into(),
@@ -54,6 +54,7 @@ pub(super) fn report(state: RunState, mode: Mode) -> Report {
         failures: Vec::new(),
         failures_dropped: 0,
         removals: None,
+        guard: None,
         network: Usage::default(),
         retries: 0,
         pages: 0,
@@ -66,9 +67,13 @@ pub(super) fn report(state: RunState, mode: Mode) -> Report {
 }
 
 /// What the executor does with a run.
-pub(super) enum Act {
+pub(crate) enum Act {
     /// It ends at once like this.
     End(RunState),
+    /// It ends at once with this report, of this run of the directory.
+    Report(Box<Report>, Option<i64>),
+    /// This is told of it; then it waits as [`Act::Wait`].
+    Show(Box<dyn FnOnce(&Progress) + Send>),
     /// It fails at once.
     Fail(Fault),
     /// It waits for the gate, and heeds signals.
@@ -81,24 +86,24 @@ pub(super) enum Act {
 
 /// A beginning of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Began {
-    pub(super) run: Uuid,
-    pub(super) connector: Uuid,
-    pub(super) asked: AskedMode,
+pub(crate) struct Began {
+    pub(crate) run: Uuid,
+    pub(crate) connector: Uuid,
+    pub(crate) asked: AskedMode,
 }
 
 /// An executor by a script; without one, runs are processed at once.
-pub(super) struct Script {
-    pub(super) acts: Mutex<VecDeque<Act>>,
-    pub(super) began: Mutex<Vec<Began>>,
+pub(crate) struct Script {
+    pub(crate) acts: Mutex<VecDeque<Act>>,
+    pub(crate) began: Mutex<Vec<Began>>,
     at_work: Mutex<BTreeMap<Uuid, usize>>,
-    pub(super) most_at_once: AtomicUsize,
-    pub(super) overlaps: AtomicUsize,
+    pub(crate) most_at_once: AtomicUsize,
+    pub(crate) overlaps: AtomicUsize,
     /// Lets waiting runs end, each permit one.
-    pub(super) gate: Semaphore,
-    pub(super) decisions: Mutex<Vec<(i64, Verdict)>>,
-    pub(super) refuses: Mutex<Option<DecideError>>,
-    pub(super) pruned: AtomicUsize,
+    pub(crate) gate: Semaphore,
+    pub(crate) decisions: Mutex<Vec<(i64, Verdict)>>,
+    pub(crate) refuses: Mutex<Option<DecideError>>,
+    pub(crate) pruned: AtomicUsize,
 }
 
 impl Default for Script {
@@ -142,13 +147,24 @@ impl Script {
             report: Box::new(report(state, mode)),
             directory_run: Some(7),
         };
-        match act.unwrap_or(Act::End(RunState::Processed)) {
+        let act = match act.unwrap_or(Act::End(RunState::Processed)) {
+            Act::Show(tell) => {
+                tell(&order.progress);
+                Act::Wait
+            }
+            act => act,
+        };
+        match act {
             Act::End(state) => ended(state),
+            Act::Report(report, directory_run) => Outcome::Ended {
+                report,
+                directory_run,
+            },
             Act::Fail(fault) => Outcome::Failed {
                 fault,
                 problems: Vec::new(),
             },
-            Act::Wait => tokio::select! {
+            Act::Show(_) | Act::Wait => tokio::select! {
                 biased;
                 () = order.signals.stop.cancelled() => Outcome::Interrupted,
                 () = order.signals.cancel.cancelled() => ended(RunState::Cancelled),
@@ -214,15 +230,15 @@ impl Executor for Script {
 
 /// A catalogue in memory.
 #[derive(Default)]
-pub(super) struct Book {
+pub(crate) struct Book {
     /// The profile of each connector.
-    pub(super) connectors: Mutex<BTreeMap<Uuid, Uuid>>,
+    pub(crate) connectors: Mutex<BTreeMap<Uuid, Uuid>>,
     scheduled: Mutex<Vec<Assignment>>,
     changed: watch::Sender<u64>,
 }
 
 impl Book {
-    pub(super) fn set(&self, scheduled: Vec<Assignment>) {
+    pub(crate) fn set(&self, scheduled: Vec<Assignment>) {
         *self.scheduled.lock().unwrap() = scheduled;
         self.changed.send_modify(|revision| *revision += 1);
     }

@@ -4,12 +4,13 @@ mod api;
 mod crashes;
 mod decisions;
 mod facts;
-mod fakes;
+pub(crate) mod fakes;
+mod logs;
 mod queueing;
 mod retention;
 mod schedules;
 mod soak;
-mod stage;
+pub(crate) mod stage;
 
 use fakes::{Act, caller, fault};
 use stage::Stage;

@@ -18,30 +18,30 @@ use crate::work::{
 };
 
 /// Everything that work stands on, and work itself.
-pub(super) struct Stage {
-    pub(super) folder: tempfile::TempDir,
-    pub(super) clock: ManualClock,
-    pub(super) book: Arc<Book>,
-    pub(super) script: Arc<Script>,
-    pub(super) policy: RunPolicy,
-    pub(super) database: Database,
+pub(crate) struct Stage {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) clock: ManualClock,
+    pub(crate) book: Arc<Book>,
+    pub(crate) script: Arc<Script>,
+    pub(crate) policy: RunPolicy,
+    pub(crate) database: Database,
     work: Option<Arc<Work>>,
 }
 
 impl Stage {
     /// A stage at the beginning of 2026 where work has begun.
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(RunPolicy::default()).await
     }
 
-    pub(super) async fn with(policy: RunPolicy) -> Self {
+    pub(crate) async fn with(policy: RunPolicy) -> Self {
         let mut stage = Self::empty(policy).await;
         stage.start().await;
         stage
     }
 
     /// A stage where work has not begun yet.
-    pub(super) async fn empty(policy: RunPolicy) -> Self {
+    pub(crate) async fn empty(policy: RunPolicy) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("control.sqlite"))
             .await
@@ -57,11 +57,11 @@ impl Stage {
         }
     }
 
-    pub(super) fn queue_file(&self) -> PathBuf {
+    pub(crate) fn queue_file(&self) -> PathBuf {
         self.folder.path().join("queue.sqlite")
     }
 
-    pub(super) async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         assert!(self.work.is_none());
         let workshop = Workshop {
             database: self.database.clone(),
@@ -75,7 +75,7 @@ impl Stage {
     }
 
     /// Work ends as it does where its process dies, and nothing of it is under way any more.
-    pub(super) async fn crash(&mut self) {
+    pub(crate) async fn crash(&mut self) {
         let core = Arc::clone(&self.work().core);
         self.work = None;
         core.kill.cancel();
@@ -84,17 +84,17 @@ impl Stage {
         core.queue.close().await;
     }
 
-    pub(super) async fn shut_down(&mut self, grace: Duration) {
+    pub(crate) async fn shut_down(&mut self, grace: Duration) {
         let work = self.work.take().unwrap();
         work.shutdown(grace).await;
     }
 
-    pub(super) fn work(&self) -> &Arc<Work> {
+    pub(crate) fn work(&self) -> &Arc<Work> {
         self.work.as_ref().unwrap()
     }
 
     /// A connector with a profile that runs by hand.
-    pub(super) async fn connector(&self) -> Uuid {
+    pub(crate) async fn connector(&self) -> Uuid {
         let connector = Uuid::now_v7();
         let profile = Uuid::now_v7();
         self.book
@@ -106,7 +106,7 @@ impl Stage {
         connector
     }
 
-    pub(super) async fn step(&self, connector: Uuid, event: Event) {
+    pub(crate) async fn step(&self, connector: Uuid, event: Event) {
         let actor = Actor::system();
         let step = Step {
             connector,
@@ -123,7 +123,7 @@ impl Stage {
     }
 
     /// Gives a connector's profile this schedule, from now on.
-    pub(super) fn assignment(
+    pub(crate) fn assignment(
         &self,
         connector: Uuid,
         schedule: Schedule,
@@ -141,23 +141,23 @@ impl Stage {
         }
     }
 
-    pub(super) fn will(&self, acts: impl IntoIterator<Item = Act>) {
+    pub(crate) fn will(&self, acts: impl IntoIterator<Item = Act>) {
         self.script.acts.lock().unwrap().extend(acts);
     }
 
     /// Lets so many waiting runs end.
-    pub(super) fn open_gate(&self, runs: usize) {
+    pub(crate) fn open_gate(&self, runs: usize) {
         self.script.gate.add_permits(runs);
     }
 
-    pub(super) async fn run_now(&self, connector: Uuid) -> Result<Run, WorkError> {
+    pub(crate) async fn run_now(&self, connector: Uuid) -> Result<Run, WorkError> {
         self.work()
             .run_now(connector, None, Default::default(), caller())
             .await
     }
 
     /// Waits until a run is in this state.
-    pub(super) async fn reaches(&self, run: Uuid, state: RunStatus) -> Run {
+    pub(crate) async fn reaches(&self, run: Uuid, state: RunStatus) -> Run {
         let mut last = None;
         for _ in 0..4_000 {
             let now = self.work().run(run).await.unwrap();
@@ -171,7 +171,7 @@ impl Stage {
     }
 
     /// Waits until the executor has begun with a run for the nth time.
-    pub(super) async fn begins(&self, run: Uuid, times: usize) {
+    pub(crate) async fn begins(&self, run: Uuid, times: usize) {
         for _ in 0..4_000 {
             let began = self.began();
             if began.iter().filter(|began| began.run == run).count() >= times {
@@ -183,7 +183,7 @@ impl Stage {
     }
 
     /// Waits until the newest run of a connector has ended, and there are so many.
-    pub(super) async fn ends(&self, connector: Uuid, count: usize) -> Vec<Run> {
+    pub(crate) async fn ends(&self, connector: Uuid, count: usize) -> Vec<Run> {
         for _ in 0..4_000 {
             let runs = self.runs(connector).await;
             if runs.len() >= count && runs.iter().all(|run| !run.state.is_open()) {
@@ -196,7 +196,7 @@ impl Stage {
     }
 
     /// Runs of a connector, newest first.
-    pub(super) async fn runs(&self, connector: Uuid) -> Vec<Run> {
+    pub(crate) async fn runs(&self, connector: Uuid) -> Vec<Run> {
         let filter = crate::work::RunFilter {
             connector: Some(connector),
             ..Default::default()
@@ -204,7 +204,7 @@ impl Stage {
         self.work().runs(&filter, None, 1_000).await.unwrap()
     }
 
-    pub(super) async fn state(&self, connector: Uuid) -> State {
+    pub(crate) async fn state(&self, connector: Uuid) -> State {
         self.database
             .read(async |connection| state::standing(connection, connector).await)
             .await
@@ -213,17 +213,17 @@ impl Stage {
             .state
     }
 
-    pub(super) fn turn(&self, to: &str) {
+    pub(crate) fn turn(&self, to: &str) {
         self.clock.turn_to(to.parse::<Timestamp>().unwrap());
     }
 
     /// Long enough that whatever would happen by itself has happened.
-    pub(super) async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         tokio::time::sleep(Duration::from_millis(150)).await;
     }
 
     /// Waits until the queue holds nothing.
-    pub(super) async fn forgets_jobs(&self) {
+    pub(crate) async fn forgets_jobs(&self) {
         let queue = &self.work().core.queue;
         for _ in 0..200 {
             if queue.len().await == 0 {
@@ -234,7 +234,7 @@ impl Stage {
         panic!("{} jobs are left", queue.len().await);
     }
 
-    pub(super) fn began(&self) -> Vec<Began> {
+    pub(crate) fn began(&self) -> Vec<Began> {
         self.script.began.lock().unwrap().clone()
     }
 }

@@ -51,6 +51,11 @@ pub(super) async fn changes(
         .bind(member)
         .bind(what)
         .bind(one_more(page))
+        .bind(filter.what.map(|what| match what {
+            Turn::Joined => 0_i64,
+            Turn::Left => 1,
+        }))
+        .bind(filter.text.as_deref().map(fold).unwrap_or_default())
         .fetch_all(&mut *view)
         .await?;
     let objects = objects(view, rows.iter().flat_map(|row| [row.1, row.2])).await?;

@@ -294,6 +294,15 @@ async fn history(fixture: &Fixture) {
             },
             50,
         ),
+        (
+            "  of a run, by name",
+            ChangeFilter {
+                run: Some(run),
+                text: Some("a".into()),
+                ..filter()
+            },
+            1,
+        ),
         ("  of a group", ChangeFilter { group, ..filter() }, 15),
         ("  of a user", ChangeFilter { member, ..filter() }, 10),
     ] {

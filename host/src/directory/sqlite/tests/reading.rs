@@ -373,6 +373,30 @@ async fn who_joined_and_left_is_told_with_the_run() {
     let mut second = read(run).await;
     second.sort();
     assert_eq!(second, ["2 g2+x", "2 g2-c"]);
+    let joins = ChangeFilter {
+        run: Some(RunKey(2)),
+        what: Some(Turn::Joined),
+        ..filter()
+    };
+    assert_eq!(read(joins).await, ["2 g2+x"]);
+    let named = ChangeFilter {
+        what: Some(Turn::Left),
+        text: of("NAME of a"),
+        ..filter()
+    };
+    assert_eq!(read(named).await, ["3 g1-a"]);
+    let of_group = ChangeFilter {
+        group: of("g2"),
+        text: of("of b"),
+        ..filter()
+    };
+    assert_eq!(read(of_group).await, ["1 g2+b"]);
+    let of_member = ChangeFilter {
+        member: of("b"),
+        text: of("of g2"),
+        ..filter()
+    };
+    assert_eq!(read(of_member).await, ["1 g2+b"]);
     let unknown = ChangeFilter {
         group: of("unknown"),
         ..filter()

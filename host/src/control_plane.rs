@@ -357,6 +357,16 @@ pub(crate) mod testing {
         _folder: tempfile::TempDir,
     }
 
+    impl Stage {
+        /// A control plane that was opened elsewhere.
+        pub(crate) fn of(plane: Arc<ControlPlane>, folder: tempfile::TempDir) -> Self {
+            Self {
+                plane,
+                _folder: folder,
+            }
+        }
+    }
+
     /// When the clock of a new stage stands.
     pub(crate) fn start() -> Timestamp {
         "2026-03-01T08:00:00Z".parse().unwrap()

@@ -5,6 +5,7 @@
 //! together with a [`Shell`], which is what every page has around it. What goes wrong is the same
 //! [`Problem`](crate::api::problem::Problem) as in the API; [`dress`] makes a page of it.
 
+mod account;
 mod assets;
 mod dress;
 mod filters;
@@ -13,8 +14,11 @@ mod home;
 mod link;
 mod notice;
 mod page;
+mod plugins;
+mod settings;
 mod shell;
 mod sign_in;
+mod size;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +47,9 @@ pub(crate) fn router(plane: &Plane) -> Router {
     Router::new()
         .merge(home::routes())
         .merge(sign_in::routes())
+        .merge(plugins::routes())
+        .merge(settings::routes())
+        .merge(account::routes())
         .layer(from_fn_with_state(Arc::clone(plane), dress::inner))
         .merge(assets::routes())
         .with_state(Arc::clone(plane))

@@ -80,7 +80,18 @@ impl Row {
                     .into()
             }
             Standing::Waiting(beyond) => {
-                format!("It asks for more than was approved: {beyond}. Until then it never runs.")
+                let (permissions, hosts) = (beyond.permissions.len(), beyond.hosts.len());
+                let counted = |count: usize, what: &str| match count {
+                    0 => None,
+                    1 => Some(format!("1 {what}")),
+                    count => Some(format!("{count} {what}s")),
+                };
+                let parts = [counted(permissions, "permission"), counted(hosts, "host")];
+                let parts: Vec<String> = parts.into_iter().flatten().collect();
+                format!(
+                    "It asks for {} beyond what was approved, and never runs until that is approved too.",
+                    parts.join(" and ")
+                )
             }
             Standing::Withdrawn(reason) => {
                 format!("It was taken out of service by itself: {reason}. Activating it tries again.")

@@ -7,7 +7,7 @@ use crate::access::Role;
 use crate::audit::{ActorKind, Line};
 
 /// Bytes of a value that are shown.
-const LONGEST: usize = 200;
+const LONGEST: usize = 500;
 
 /// What was done, in words.
 pub(super) struct Deed {

@@ -55,6 +55,18 @@ impl OverviewPage {
     }
 }
 
+/// Minutes in the largest unit that tells them exactly.
+fn time(minutes: u32) -> String {
+    let (count, unit) = match minutes {
+        0 => (0, "minute"),
+        minutes if minutes % 1_440 == 0 => (minutes / 1_440, "day"),
+        minutes if minutes % 60 == 0 => (minutes / 60, "hour"),
+        minutes => (minutes, "minute"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
 /// What a check looks at, and what to do where it fails.
 fn words(check: &Check) -> (&'static str, &'static str) {
     match check.name {
@@ -101,4 +113,17 @@ async fn overview(shell: Shell, State(plane): State<Plane>) -> Answer {
         shell,
         about,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_the_largest_unit_that_is_exact() {
+        assert_eq!(time(720), "12 hours");
+        assert_eq!(time(10_080), "7 days");
+        assert_eq!(time(1_440), "1 day");
+        assert_eq!(time(90), "90 minutes");
+    }
 }

@@ -68,7 +68,9 @@ impl Actor {
 }
 
 impl ActorKind {
-    fn word(self) -> &'static str {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Token => "token",
@@ -163,12 +165,16 @@ pub struct Line {
 /// Which lines to read.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Only what was done to the resource of this identifier.
+    /// Only what was done to the resource of this identifier or, at the time, this name.
     pub target: Option<String>,
     /// Only actions that begin with this, such as `connector.`.
     pub action: Option<String>,
     /// Only what an actor of this name or identifier did.
     pub actor: Option<String>,
+    /// Only what was done then or later.
+    pub from: Option<Timestamp>,
+    /// Only what was done before then.
+    pub to: Option<Timestamp>,
     /// Only lines before this position.
     pub before: Option<i64>,
 }
@@ -212,15 +218,19 @@ pub async fn read(
             sqlx::query(
                 "SELECT position, at, actor_kind, actor_id, actor_name, address, action, target_kind, \
                  target_id, target_name, details FROM audit \
-                 WHERE ($1 IS NULL OR position < $1) AND ($2 IS NULL OR target_id = $2) \
+                 WHERE ($1 IS NULL OR position < $1) \
+                 AND ($2 IS NULL OR target_id = $2 OR target_name = $2) \
                  AND ($3 IS NULL OR substr(action, 1, length($3)) = $3) \
                  AND ($4 IS NULL OR actor_id = $4 OR actor_name = $4) \
-                 ORDER BY position DESC LIMIT $5",
+                 AND ($5 IS NULL OR at >= $5) AND ($6 IS NULL OR at < $6) \
+                 ORDER BY position DESC LIMIT $7",
             )
             .bind(filter.before)
             .bind(&filter.target)
             .bind(&filter.action)
             .bind(&filter.actor)
+            .bind(filter.from.map(millis))
+            .bind(filter.to.map(millis))
             .bind(limit)
             .fetch_all(connection)
             .await?
@@ -300,6 +310,21 @@ mod tests {
             ..Filter::default()
         };
         assert_eq!(actions(of_a).await, ["connector.create"]);
+        let by_name = Filter {
+            target: Some("Contoso".into()),
+            ..Filter::default()
+        };
+        assert_eq!(actions(by_name).await.len(), 3);
+        let later = Filter {
+            from: Timestamp::from_second(1).ok(),
+            ..Filter::default()
+        };
+        assert!(actions(later).await.is_empty());
+        let earlier = Filter {
+            to: Timestamp::from_second(1).ok(),
+            ..Filter::default()
+        };
+        assert_eq!(actions(earlier).await.len(), 3);
         let older = Filter {
             before: Some(2),
             ..Filter::default()

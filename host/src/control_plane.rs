@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::{Access, AccessError};
 use crate::catalog::{Catalog, Installed};
 use crate::clock::Clock;
-use crate::config::{Config, VaultPolicy, user_folder};
+use crate::config::{self, Config, Loaded, VaultPolicy, user_folder};
 use crate::database::{Database, DatabaseError};
 use crate::directory::{self, Directory, DirectoryError};
 use crate::egress::{Egress, EgressError};
@@ -26,6 +26,8 @@ use crate::work::{Assignments, Plugins, Work, WorkError, Workshop};
 pub struct ControlPlane {
     /// What the operator configured.
     pub config: Config,
+    /// The same value by value, with where each was given and without passwords.
+    pub configured: Vec<config::Value>,
     /// Where everything is kept.
     pub data_dir: PathBuf,
     /// What was configured and what ran.
@@ -113,7 +115,13 @@ impl ControlPlane {
     ///
     /// # Errors
     /// [`OpenError`]. Another process that works with the same folder or directory is one.
-    pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    pub async fn open(
+        configuration: impl Into<Loaded>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let configuration: Loaded = configuration.into();
+        let configured = configuration.values();
+        let config = configuration.config;
         let data_dir = config.data_dir().ok_or(OpenError::NoFolder)?;
         let data_dir = open_folder(&data_dir)?;
         let alone = Lock::data_folder(&data_dir)?;
@@ -182,6 +190,7 @@ impl ControlPlane {
             shutdown,
             tasks,
             config,
+            configured,
             data_dir,
             _alone: alone,
         })
@@ -346,6 +355,16 @@ pub(crate) mod testing {
     pub(crate) struct Stage {
         pub(crate) plane: Arc<ControlPlane>,
         _folder: tempfile::TempDir,
+    }
+
+    impl Stage {
+        /// A control plane that was opened elsewhere.
+        pub(crate) fn of(plane: Arc<ControlPlane>, folder: tempfile::TempDir) -> Self {
+            Self {
+                plane,
+                _folder: folder,
+            }
+        }
     }
 
     /// When the clock of a new stage stands.

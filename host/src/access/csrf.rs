@@ -1,5 +1,7 @@
 //! That a request which changes something was made by this server's own pages.
 
+mod multipart;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
@@ -78,8 +80,8 @@ fn is_at(origin: &str, host: &str) -> bool {
         })
 }
 
-/// Refuses a request that doesn't carry the session's token, in the header or in a form's field.
-/// Hands the request back with the body that was read.
+/// Refuses a request that doesn't carry the session's token, in the header or in a form's field; where the form
+/// uploads a file, that is its first one. Hands the request back with its body.
 pub(super) async fn check_token(
     request: Request,
     expected: &SecretString,
@@ -92,15 +94,21 @@ pub(super) async fn check_token(
             Err(missing())
         };
     }
-    let is_form = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    if !is_form {
+    let (parts, body) = request.into_parts();
+    let kind = parts.headers.get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("multipart/form-data") {
+        let (given, body) = multipart::token(kind, body).await;
+        return match given {
+            Some(given) if secret::same(&given, expected.expose_secret()) => {
+                Ok(Request::from_parts(parts, body))
+            }
+            _ => Err(missing()),
+        };
+    }
+    if !kind.starts_with("application/x-www-form-urlencoded") {
         return Err(missing());
     }
-    let (parts, body) = request.into_parts();
     let body = to_bytes(body, LONGEST_FORM).await.map_err(|_| missing())?;
     let carried = url::form_urlencoded::parse(&body)
         .any(|(name, value)| name == CSRF_FIELD && secret::same(&value, expected.expose_secret()));
@@ -197,5 +205,22 @@ mod tests {
                 .is_err()
         );
         assert!(check_token(form("name=expected"), &expected).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_form_with_a_file_carries_the_right_token_first() {
+        let expected = SecretString::from("expected");
+        let form = |token: &str| {
+            let body = format!(
+                "--line\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{token}\r\n--line--\r\n"
+            );
+            Request::post("/")
+                .header(CONTENT_TYPE, "multipart/form-data; boundary=line")
+                .body(Body::from(body))
+                .unwrap()
+        };
+        assert!(check_token(form("expected"), &expected).await.is_ok());
+        assert!(check_token(form("other"), &expected).await.is_err());
+        assert!(check_token(form(""), &expected).await.is_err());
     }
 }

@@ -187,6 +187,33 @@ impl Access {
             .await
     }
 
+    /// How many tokens [`Access::tokens`] would list in all.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn count_tokens(&self, caller: &Caller, all: bool) -> Result<u64, AccessError> {
+        let everyone = all && caller.principal.role >= Role::Admin;
+        let of = (!everyone).then_some(caller.user.id);
+        let sql = "SELECT count(*) FROM api_token WHERE $1 IS NULL OR user = $1";
+        self.count(sql, of).await
+    }
+
+    /// A token that the caller may end.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn token(&self, id: Uuid, caller: &Caller) -> Result<Token, AccessError> {
+        let token = self
+            .database
+            .read(async |connection| find(connection, id).await)
+            .await?;
+        if token.may_be_ended_by(caller) {
+            Ok(token)
+        } else {
+            Err(AccessError::NotFound("token"))
+        }
+    }
+
     /// Ends a token: one of the caller's user, or anybody's where the caller is an admin.
     ///
     /// # Errors
@@ -195,10 +222,7 @@ impl Access {
         self.database
             .write(async |connection| {
                 let token = find(connection, id).await?;
-                let own = token.user_id == caller.user.id;
-                // A lesser token can't end a stronger one of its user.
-                let may = own && (caller.session().is_ok() || token.role <= caller.principal.role);
-                if !may && caller.principal.role < Role::Admin {
+                if !token.may_be_ended_by(caller) {
                     return Err(AccessError::NotFound("token"));
                 }
                 sqlx::query("DELETE FROM api_token WHERE id = $1")
@@ -270,6 +294,13 @@ impl Token {
             expires_at: expires.map(instant).transpose()?,
             used_at: used.map(instant).transpose()?,
         })
+    }
+
+    fn may_be_ended_by(&self, caller: &Caller) -> bool {
+        let own = self.user_id == caller.user.id;
+        // A lesser token can't end a stronger one of its user.
+        let strong = caller.session().is_ok() || self.role <= caller.principal.role;
+        (own && strong) || caller.principal.role >= Role::Admin
     }
 
     fn target(&self) -> Target {

@@ -34,6 +34,31 @@ impl Access {
             .await
     }
 
+    /// How many users there are.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn count_users(&self) -> Result<u64, AccessError> {
+        self.count("SELECT count(*) FROM user WHERE $1 IS NULL", None)
+            .await
+    }
+
+    /// A number that a statement gives, of one user or of all.
+    pub(super) async fn count(
+        &self,
+        sql: &'static str,
+        user: Option<Uuid>,
+    ) -> Result<u64, AccessError> {
+        let count: Result<i64, AccessError> = self
+            .database
+            .read(async |connection| {
+                let query = sqlx::query_scalar(sql).bind(user.map(|id| id.to_string()));
+                Ok(query.fetch_one(connection).await?)
+            })
+            .await;
+        Ok(count?.unsigned_abs())
+    }
+
     /// A user.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,12 +22,18 @@ pub(super) fn routes() -> OpenApiRouter<Plane> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Wanted {
-    /// Only what was done to the resource of this identifier.
+    /// Only what was done to the resource of this identifier or, at the time, this name.
     target: Option<String>,
     /// Only actions that begin with this, such as `connector.`.
     action: Option<String>,
     /// Only what an actor of this name or identifier did.
     actor: Option<String>,
+    /// Only what was done then or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Only what was done before then.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
 }
 
 /// List the audit log, newest first.
@@ -47,6 +54,8 @@ async fn list(
         target: wanted.target,
         action: wanted.action,
         actor: wanted.actor,
+        from: wanted.from,
+        to: wanted.to,
         before: paging.position()?,
     };
     let lines = audit::read(&plane.database, &filter, limit + 1).await?;

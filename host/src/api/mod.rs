@@ -23,11 +23,12 @@ mod group_links;
 mod known;
 mod oidc;
 mod openapi;
-mod plugins;
+pub(crate) mod plugins;
 mod profiles;
 mod refusal;
 mod runs;
 mod schedules;
+mod server;
 mod session;
 mod setup;
 #[cfg(test)]
@@ -73,6 +74,7 @@ fn resources() -> OpenApiRouter<Plane> {
         .merge(group_links::routes())
         .merge(profiles::routes())
         .merge(schedules::routes())
+        .merge(server::routes())
         .merge(transform_maps::routes())
         .merge(runs::routes())
 }

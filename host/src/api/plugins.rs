@@ -1,5 +1,7 @@
 //! `/plugins`: which versions of which plugins are installed, and which of them runs use.
 
+pub(crate) mod change;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -7,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,9 +17,6 @@ use super::Plane;
 use super::extract::{Admin, Path, Query, Viewer};
 use super::page::Page;
 use super::problem::Problem;
-use crate::access::Principal;
-use crate::audit::{self, Deed, Target};
-use crate::catalog::ConnectorFilter;
 use crate::plugin::registry::{Entry, Installed, MOST_COMPONENT_BYTES, PluginId, Standing};
 
 /// Carries the signature of an upload: what minisign writes into a file, in base64.
@@ -85,19 +83,12 @@ async fn install(
 ) -> Result<Response, Problem> {
     let signature = signature(request.headers())?;
     let bytes = component(request).await?;
-    let registry = &plane.registry;
-    let mut installed = registry
-        .install_bytes("the upload", bytes, signature)
-        .await?;
+    let mut installed = change::install(&plane, &who, bytes, signature).await?;
     let id = installed.id.clone();
-    let details = json!({ "asks": installed.asks, "new": installed.new });
-    write_down(&plane, &who, "plugin.install", &id.to_string(), details).await?;
     if then.approve {
-        registry.approve(&id).await?;
-        let details = json!({ "granted": installed.asks });
-        write_down(&plane, &who, "plugin.approve", &id.to_string(), details).await?;
+        change::approve(&plane, &who, &id).await?;
     }
-    installed.standing = settle(&plane, &who, &id, then.activate).await?;
+    installed.standing = change::settle(&plane, &who, &id, then.activate).await?;
     let status = if installed.new {
         StatusCode::CREATED
     } else {
@@ -167,12 +158,8 @@ async fn approve(
     Path(plugin): Path<String>,
 ) -> Result<Json<ChangedPlugin>, Problem> {
     let id = version(&plugin)?;
-    let entries = plane.registry.list().await?;
-    let asks = entries.into_iter().find(|entry| entry.id == id);
-    plane.registry.approve(&id).await?;
-    let details = json!({ "granted": asks.map(|entry| entry.asks) });
-    write_down(&plane, &who, "plugin.approve", &plugin, details).await?;
-    let standing = settle(&plane, &who, &id, false).await?;
+    change::approve(&plane, &who, &id).await?;
+    let standing = change::settle(&plane, &who, &id, false).await?;
     Ok(Json(ChangedPlugin {
         id: plugin,
         standing,
@@ -191,8 +178,7 @@ async fn activate(
     State(plane): State<Plane>,
     Path(plugin): Path<String>,
 ) -> Result<Json<ChangedPlugin>, Problem> {
-    plane.registry.activate(&version(&plugin)?).await?;
-    write_down(&plane, &who, "plugin.activate", &plugin, json!({})).await?;
+    change::activate(&plane, &who, &version(&plugin)?).await?;
     Ok(Json(ChangedPlugin {
         id: plugin,
         standing: Standing::Active,
@@ -220,11 +206,11 @@ async fn roll_back(
     State(plane): State<Plane>,
     Path(plugin): Path<String>,
 ) -> Result<Json<Back>, Problem> {
-    let back = plane.registry.roll_back(&plugin).await?;
-    let (from, to) = (back.from.to_string(), back.to.to_string());
-    let details = json!({ "from": from, "to": to });
-    write_down(&plane, &who, "plugin.rollback", &to, details).await?;
-    Ok(Json(Back { from, to }))
+    let back = change::roll_back(&plane, &who, &plugin).await?;
+    Ok(Json(Back {
+        from: back.from.to_string(),
+        to: back.to.to_string(),
+    }))
 }
 
 /// Remove a version. The active one of several can't be removed, nor one that a connector needs. Runs under way end
@@ -240,84 +226,8 @@ async fn remove(
     State(plane): State<Plane>,
     Path(plugin): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let id = version(&plugin)?;
-    nobody_needs(&plane, &id).await?;
-    plane.registry.remove(&id).await?;
-    write_down(&plane, &who, "plugin.remove", &plugin, json!({})).await?;
+    change::remove(&plane, &who, &version(&plugin)?).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Whether every connector can do without a version: none is pinned to it, and, if it is the only one, none is of
-/// this plugin.
-async fn nobody_needs(plane: &Plane, id: &PluginId) -> Result<(), Problem> {
-    const MOST: u32 = 500;
-    let of_plugin = ConnectorFilter {
-        plugin: Some(id.name.clone()),
-        ..ConnectorFilter::default()
-    };
-    let (connectors, _) = plane.catalog.connectors(&of_plugin, None, MOST).await?;
-    let entries = plane.registry.list().await?;
-    let only = !entries
-        .iter()
-        .any(|entry| entry.id.name == id.name && entry.id != *id);
-    let needing: Vec<String> = connectors
-        .into_iter()
-        .filter(|connector| match &connector.version.0 {
-            Some(pinned) => *pinned == id.version,
-            None => only,
-        })
-        .map(|connector| connector.name)
-        .collect();
-    if needing.is_empty() {
-        return Ok(());
-    }
-    Err(Problem::conflict(
-        "plugin.in-use",
-        format!("These connectors need it: {}.", needing.join(", ")),
-    )
-    .remedy("Let them use another version, or delete them, first."))
-}
-
-/// Activates a version where that is due, and writes it down where it was done.
-async fn settle(
-    plane: &Plane,
-    who: &Principal,
-    id: &PluginId,
-    wanted: bool,
-) -> Result<Standing, Problem> {
-    let entries = plane.registry.list().await?;
-    let was_active = entries
-        .iter()
-        .any(|entry| entry.id == *id && entry.standing == Standing::Active);
-    let standing = plane.registry.settle(id, wanted).await?;
-    if standing == Standing::Active && !was_active {
-        write_down(plane, who, "plugin.activate", &id.to_string(), json!({})).await?;
-    }
-    Ok(standing)
-}
-
-/// The registry is no part of the database, so a deed is written down once it is done.
-async fn write_down(
-    plane: &Plane,
-    who: &Principal,
-    action: &str,
-    id: &str,
-    details: serde_json::Value,
-) -> Result<(), Problem> {
-    let name = id.split('@').next().unwrap_or(id);
-    let deed = Deed {
-        at: plane.clock.now(),
-        actor: &who.actor,
-        address: who.address,
-        action,
-        target: Some(Target::new("plugin", id, name)),
-        details,
-    };
-    plane
-        .database
-        .write(async |connection| audit::record(connection, &deed).await)
-        .await?;
-    Ok(())
 }
 
 /// A version by its name; one that can't be read names none.

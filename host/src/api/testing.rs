@@ -13,6 +13,7 @@ use tower::ServiceExt;
 use super::openapi::SESSION_COOKIE;
 use crate::access::{AccessPolicy, CSRF_HEADER, Means, NewSession, Role, authenticated};
 use crate::catalog::{Catalog, Types};
+use crate::control_plane::ControlPlane;
 use crate::control_plane::testing::{Stage, stage_under};
 use crate::web;
 use crate::work::Work;
@@ -88,6 +89,23 @@ impl Ask {
         text.extend_pairs(fields);
         *self.0.body_mut() = Body::from(text.finish());
         self.header("content-type", "application/x-www-form-urlencoded")
+    }
+
+    /// With what a form that uploads files was filled in with: each field's name, the name of its file if it is
+    /// one, and its content.
+    pub(crate) fn upload(mut self, fields: &[(&str, Option<&str>, &[u8])]) -> Self {
+        let mut body = Vec::new();
+        for (name, file, content) in fields {
+            let file = file.map_or_else(String::new, |file| format!("; filename=\"{file}\""));
+            let head =
+                format!("--line\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(content);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"--line--\r\n");
+        *self.0.body_mut() = Body::from(body);
+        self.header("content-type", "multipart/form-data; boundary=line")
     }
 
     /// By a browser that wants a page.
@@ -166,6 +184,11 @@ impl Host {
         let host = Self::around(stage);
         host.stage.plane.access.test_user("root", Role::Admin).await;
         host
+    }
+
+    /// Over a control plane that was opened elsewhere, in a folder that goes with it.
+    pub(crate) fn over(plane: Arc<ControlPlane>, folder: tempfile::TempDir) -> Self {
+        Self::around(Stage::of(plane, folder))
     }
 
     fn around(stage: Stage) -> Self {

@@ -59,7 +59,9 @@ async fn list(
     let tokens = access
         .tokens(&caller, wanted.all, before, limit + 1)
         .await?;
-    Ok(axum::Json(Page::of(tokens, limit, |token| token.id)))
+    let total = access.count_tokens(&caller, wanted.all).await?;
+    let page = Page::of(tokens, limit, |token| token.id);
+    Ok(axum::Json(page.total(total)))
 }
 
 /// Make an API token; its secret is in this answer only.

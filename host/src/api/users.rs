@@ -39,7 +39,8 @@ async fn list(
     let limit = paging.limit()?;
     let after: Option<String> = paging.position()?;
     let users = plane.access.users(after.as_deref(), limit + 1).await?;
-    Ok(axum::Json(Page::of(users, limit, |user| user.name.clone())))
+    let page = Page::of(users, limit, |user| user.name.clone());
+    Ok(axum::Json(page.total(plane.access.count_users().await?)))
 }
 
 /// Make a user.

@@ -36,7 +36,7 @@ use crate::vault::Vault;
 pub use book::is_scheduled;
 pub use connector::{
     CloneConnector, Connector, ConnectorChange, ConnectorFilter, Data, DataModelName, NewConnector,
-    Pin, Stamp, Warning,
+    Pin, PluginUse, Stamp, Warning,
 };
 pub use error::CatalogError;
 pub use form::SecretChanges;

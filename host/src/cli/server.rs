@@ -81,9 +81,10 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self, filter: Option<&str>) -> anyhow::Result<u8> {
-        let config = self.load(filter)?.config;
+        let loaded = self.load(filter)?;
+        let config = &loaded.config;
         let telemetry = telemetry::start(&config.log, &config.telemetry, &config.network.ca_files)?;
-        let outcome = serve(config).await;
+        let outcome = serve(loaded).await;
         telemetry.stop().await;
         outcome
     }
@@ -104,8 +105,8 @@ impl Serve {
     }
 }
 
-async fn serve(config: config::Config) -> anyhow::Result<u8> {
-    let plane = Arc::new(ControlPlane::open(config, Arc::new(SystemClock)).await?);
+async fn serve(configuration: Loaded) -> anyhow::Result<u8> {
+    let plane = Arc::new(ControlPlane::open(configuration, Arc::new(SystemClock)).await?);
     let server = Server::bind(Arc::clone(&plane)).await?;
     let kill = CancellationToken::new();
     stop_on_signals(plane.shutdown.clone(), kill.clone(), server.certificate())?;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value as Json;
+use utoipa::ToSchema;
 
 use super::load::Loaded;
 use super::mistake::Given;
@@ -10,12 +11,14 @@ use super::{Config, fields};
 use crate::limits::Limits;
 
 /// A value that is in force.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ConfiguredValue)]
 pub struct Value {
     /// The field, such as `server.listen`.
     pub path: String,
     /// Its value; null for none. Passwords are left out.
+    #[schema(value_type = Object)]
     pub value: Json,
     /// Where it was given.
     pub given: Given,

@@ -109,6 +109,16 @@ impl Sources {
     }
 }
 
+impl From<Config> for Loaded {
+    /// A configuration of which nobody knows where it was given.
+    fn from(config: Config) -> Self {
+        Self {
+            config,
+            given: BTreeMap::new(),
+        }
+    }
+}
+
 impl Loaded {
     /// A mistake about a field that is only one together with others.
     #[must_use]

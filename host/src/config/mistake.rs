@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Where a value was given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", tag = "from")]
 pub enum Given {
     /// Nowhere.
@@ -14,6 +15,7 @@ pub enum Given {
     /// In the file.
     File {
         /// The file.
+        #[schema(value_type = String)]
         file: PathBuf,
         /// The line, counted from 1.
         line: usize,

@@ -89,6 +89,12 @@ const SECTIONS: &[Section] = &[
     limits::SECTION,
 ];
 
+/// Every section, in the order of the example file.
+#[must_use]
+pub fn sections() -> &'static [Section] {
+    SECTIONS
+}
+
 /// Every field with its path, such as `server.listen`.
 fn fields() -> impl Iterator<Item = (String, &'static Field)> {
     SECTIONS.iter().flat_map(|section| {

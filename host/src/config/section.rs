@@ -89,10 +89,23 @@ impl Field {
     }
 
     /// What it means, in one line.
-    pub(super) fn sentence(&self) -> String {
-        let lines: Vec<&str> = self.help.lines().map(str::trim).collect();
-        lines.join(" ").trim().to_owned()
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        in_one_line(self.help)
     }
+}
+
+impl Section {
+    /// What it is about, in one line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        in_one_line(self.about)
+    }
+}
+
+fn in_one_line(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.join(" ").trim().to_owned()
 }
 
 /// `request_timeout` as the file has it: `requestTimeout`.

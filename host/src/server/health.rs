@@ -37,7 +37,7 @@ struct Alive {
 }
 
 /// What is checked, and what went wrong.
-type Check = (&'static str, Result<(), String>);
+pub(super) type Check = (&'static str, Result<(), String>);
 
 /// Whether the server can do its work: every check by name.
 async fn ready(State(plane): State<Arc<ControlPlane>>) -> Response {
@@ -69,7 +69,7 @@ async fn ready(State(plane): State<Arc<ControlPlane>>) -> Response {
     problem.into_response()
 }
 
-async fn checks(plane: &ControlPlane) -> Vec<Check> {
+pub(super) async fn checks(plane: &ControlPlane) -> Vec<Check> {
     let database = async {
         let one: Result<i64, sqlx::Error> = plane
             .database

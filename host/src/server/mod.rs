@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+pub(crate) mod about;
 mod health;
 mod holdings;
 mod layers;

@@ -24,6 +24,7 @@ const STYLE: &str = concat!(
     include_str!("assets/css/tables.css"),
     include_str!("assets/css/states.css"),
     include_str!("assets/css/runs.css"),
+    include_str!("assets/css/admin.css"),
 );
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";

@@ -5,6 +5,7 @@
 //! together with a [`Shell`], which is what every page has around it. What goes wrong is the same
 //! [`Problem`](crate::api::problem::Problem) as in the API; [`dress`] makes a page of it.
 
+mod account;
 mod assets;
 mod dress;
 mod filters;
@@ -14,8 +15,11 @@ mod link;
 mod notice;
 mod page;
 mod runs;
+mod plugins;
+mod settings;
 mod shell;
 mod sign_in;
+mod size;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +49,9 @@ pub(crate) fn router(plane: &Plane) -> Router {
         .merge(home::routes())
         .merge(sign_in::routes())
         .merge(runs::routes())
+        .merge(plugins::routes())
+        .merge(settings::routes())
+        .merge(account::routes())
         .layer(from_fn_with_state(Arc::clone(plane), dress::inner))
         .merge(assets::routes())
         .with_state(Arc::clone(plane))

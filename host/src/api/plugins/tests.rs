@@ -6,8 +6,8 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::*;
-use crate::access::Role;
-use crate::audit::{Actor, ActorKind, Filter};
+use crate::access::{Principal, Role};
+use crate::audit::{self, Actor, ActorKind, Filter};
 use crate::control_plane::testing::{plane, plane_with};
 
 /// The API as somebody with this role has it.

@@ -21,7 +21,7 @@ use crate::vault::SecretNote;
 use crate::work::state::State;
 
 pub(super) use change::present;
-pub use read::ConnectorFilter;
+pub use read::{ConnectorFilter, PluginUse};
 pub(super) use read::{find, stamp};
 pub use warning::Warning;
 

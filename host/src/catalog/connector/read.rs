@@ -88,6 +88,58 @@ impl Catalog {
     }
 }
 
+/// How many connectors use a plugin in one way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginUse {
+    /// Name of the plugin.
+    pub plugin: String,
+    /// The version that they use.
+    pub version: Pin,
+    /// How many they are.
+    pub connectors: u64,
+}
+
+impl Catalog {
+    /// How many connectors use which plugins.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn plugin_uses(&self) -> Result<Vec<PluginUse>, CatalogError> {
+        self.database
+            .read::<_, CatalogError>(async |connection| {
+                let rows = sqlx::query(
+                    "SELECT plugin, version, count(*) AS connectors FROM connector \
+                     GROUP BY plugin, version ORDER BY plugin, version",
+                )
+                .fetch_all(connection)
+                .await?;
+                let uses: Result<_, DatabaseError> = rows.iter().map(plugin_use).collect();
+                Ok(uses?)
+            })
+            .await
+    }
+}
+
+fn plugin_use(row: &SqliteRow) -> Result<PluginUse, DatabaseError> {
+    let connectors: i64 = row.try_get("connectors")?;
+    Ok(PluginUse {
+        plugin: row.try_get("plugin")?,
+        version: pin(row)?,
+        connectors: connectors.unsigned_abs(),
+    })
+}
+
+fn pin(row: &SqliteRow) -> Result<Pin, DatabaseError> {
+    let version: Option<&str> = row.try_get("version")?;
+    let version = version
+        .map(|text| {
+            semver::Version::parse(text)
+                .map_err(|error| DatabaseError::Corrupt(format!("the version {text:?}: {error}")))
+        })
+        .transpose()?;
+    Ok(Pin(version))
+}
+
 /// A connector without its secrets and warnings.
 pub(crate) async fn find(
     connection: &mut SqliteConnection,
@@ -164,13 +216,6 @@ async fn active_maps(
 }
 
 fn connector(row: &SqliteRow) -> Result<Connector, DatabaseError> {
-    let version: Option<&str> = row.try_get("version")?;
-    let version = version
-        .map(|text| {
-            semver::Version::parse(text)
-                .map_err(|error| DatabaseError::Corrupt(format!("the version {text:?}: {error}")))
-        })
-        .transpose()?;
     let state = State::of(row.try_get("state")?)?;
     Ok(Connector {
         id: uuid(row.try_get("id")?)?,
@@ -178,7 +223,7 @@ fn connector(row: &SqliteRow) -> Result<Connector, DatabaseError> {
         name: row.try_get("name")?,
         description: row.try_get("description")?,
         plugin: row.try_get("plugin")?,
-        version: Pin(version),
+        version: pin(row)?,
         data_model: DataModelName {
             name: row.try_get("model_name")?,
             kind: row.try_get("model_type")?,

@@ -120,6 +120,11 @@ pub struct RolledBack {
 }
 
 impl Line {
+    /// The version that rolling back leads to.
+    pub(super) fn previous(&self) -> Option<&Version> {
+        self.active.as_ref().and(self.earlier.last())
+    }
+
     pub(super) fn standing(&self, version: &Version, release: &Release) -> Standing {
         if self.active.as_ref() == Some(version) {
             return Standing::Active;

@@ -27,7 +27,7 @@ use utoipa::ToSchema;
 use super::{Engine, Plugin, PluginError};
 use crate::config::section::section;
 use folder::{Dropped, Folder};
-use ledger::{Ledger, Release};
+use ledger::{Ledger, Line, Release};
 use signature::TrustedKeys;
 
 pub use error::RegistryError;
@@ -88,6 +88,10 @@ pub struct Entry {
     pub checkpoint_version: u32,
     /// Everything that it asks for.
     pub asks: Asked,
+    /// Everything that was approved for its plugin, whichever version asked for it.
+    pub approved: Asked,
+    /// Whether rolling back leads to it.
+    pub previous: bool,
     /// The trusted key that signed it.
     pub signed_by: Option<String>,
     /// When it was installed.
@@ -96,10 +100,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn new(id: PluginId, standing: Standing, release: &Release) -> Self {
+    fn new(id: PluginId, line: &Line, release: &Release) -> Self {
         Self {
+            standing: line.standing(&id.version, release),
+            approved: line.approved.clone(),
+            previous: line.previous() == Some(&id.version),
             id,
-            standing,
             sha256: release.sha256.clone(),
             size: release.size,
             contract: release.contract.clone(),
@@ -309,7 +315,7 @@ impl Registry {
                     name: name.clone(),
                     version: version.clone(),
                 };
-                Entry::new(id, line.standing(version, release), release)
+                Entry::new(id, line, release)
             })
         });
         Ok(entries.collect())
@@ -323,8 +329,9 @@ impl Registry {
         let ledger = self.on_disk(|folder| folder.ledger()).await?;
         let release = ledger.release(id)?;
         let plugin = self.load(id, release).await?;
-        let entry = Entry::new(id.clone(), standing(&ledger, id)?, release);
-        Ok((entry, plugin))
+        let line = ledger.plugins.get(&id.name);
+        let line = line.ok_or_else(|| ledger.unknown(&id.to_string()))?;
+        Ok((Entry::new(id.clone(), line, release), plugin))
     }
 
     /// The plugin for a run that begins now.

@@ -1,4 +1,9 @@
 //! Pages through the whole router.
 
+mod account;
+mod audit;
 mod frame;
 mod runs;
+mod plugins;
+mod settings;
+mod users;

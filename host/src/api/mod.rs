@@ -26,7 +26,7 @@ mod openapi;
 mod plugins;
 mod profiles;
 mod refusal;
-mod runs;
+pub(crate) mod runs;
 mod schedules;
 mod session;
 mod setup;

@@ -16,8 +16,31 @@ use jiff::{SignedDuration, Timestamp};
 
 /// A number with its digits in groups: `12 408` with narrow spaces.
 #[filter_fn]
-pub fn number(value: impl Copy + TryInto<i64>, _: &dyn Values) -> Result<String> {
-    Ok(grouped(value.try_into().unwrap_or(i64::MAX)))
+pub fn number(value: impl Count, _: &dyn Values) -> Result<String> {
+    Ok(grouped(value.count()))
+}
+
+/// Something that is counted. Templates have it by value or behind references, as it comes.
+pub trait Count {
+    fn count(&self) -> i64;
+}
+
+macro_rules! counts {
+    ($($kind:ty)+) => {$(
+        impl Count for $kind {
+            fn count(&self) -> i64 {
+                i64::try_from(*self).unwrap_or(i64::MAX)
+            }
+        }
+    )+};
+}
+
+counts!(u16 u32 u64 usize i32 i64);
+
+impl<T: Count + ?Sized> Count for &T {
+    fn count(&self) -> i64 {
+        (**self).count()
+    }
 }
 
 /// Digits in groups of three, with narrow spaces that don't break.
@@ -38,8 +61,8 @@ pub(super) fn grouped(value: i64) -> String {
 
 /// An instant relative to now, with the exact one on hover: `4 minutes ago`.
 #[filter_fn]
-pub fn ago(at: &Timestamp, _: &dyn Values, now: Timestamp) -> Result<Safe<String>> {
-    Ok(Safe(relative(*at, now)))
+pub fn ago(at: &Timestamp, _: &dyn Values, now: &Timestamp) -> Result<Safe<String>> {
+    Ok(Safe(relative(*at, *now)))
 }
 
 /// The same as a text of HTML.
@@ -90,6 +113,12 @@ fn distance(from_now: SignedDuration) -> String {
     } else {
         format!("in {count} {unit}{plural}")
     }
+}
+
+/// A length in a drawing.
+#[filter_fn]
+pub fn fixed(value: impl fmt::Display, _: &dyn Values) -> Result<String> {
+    Ok(format!("{value:.1}"))
 }
 
 /// Milliseconds as people say them: `40 ms`, `0.9 s`, `3 min 20 s`, `2 h 5 min`.
@@ -157,9 +186,8 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// `s` where it is more than one, for a noun behind a number.
 #[filter_fn]
-pub fn s(count: impl Copy + TryInto<i64>, _: &dyn Values) -> Result<&'static str> {
-    let one = count.try_into().is_ok_and(|count| count == 1);
-    Ok(if one { "" } else { "s" })
+pub fn s(count: impl Count, _: &dyn Values) -> Result<&'static str> {
+    Ok(if count.count() == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

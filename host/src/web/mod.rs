@@ -6,6 +6,8 @@
 //! [`Problem`](crate::api::problem::Problem) as in the API; [`dress`] makes a page of it.
 
 mod assets;
+mod chart;
+mod connectors;
 mod dress;
 mod filters;
 mod form;
@@ -41,6 +43,7 @@ const NOUNS: [(&str, &str); 6] = [
 /// Every page, without authentication: whoever calls it has put the caller into the request.
 pub(crate) fn router(plane: &Plane) -> Router {
     Router::new()
+        .merge(connectors::routes())
         .merge(home::routes())
         .merge(sign_in::routes())
         .layer(from_fn_with_state(Arc::clone(plane), dress::inner))

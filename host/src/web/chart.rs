@@ -97,6 +97,8 @@ pub(super) enum Shape {
         width: f64,
         height: f64,
     },
+    /// What tells that a bar is cut off: its value is beyond the axis.
+    Cut { x: f64, y: f64, width: f64 },
 }
 
 /// The values of an axis.
@@ -183,7 +185,8 @@ impl Charts {
         self
     }
 
-    /// With two bars for each instant, one up and one down from zero.
+    /// With two bars for each instant, one up and one down from zero. One that is far beyond all others, as that of
+    /// a first snapshot is, is cut off, so that these can be seen.
     pub(super) fn diverging(
         mut self,
         title: &str,
@@ -191,8 +194,8 @@ impl Charts {
         values: &[(u64, u64)],
     ) -> Self {
         let unit = Unit::Count;
-        let most_up = values.iter().map(|value| value.0).max().unwrap_or_default();
-        let most_down = values.iter().map(|value| value.1).max().unwrap_or_default();
+        let most_up = reach(values.iter().map(|value| value.0));
+        let most_down = reach(values.iter().map(|value| value.1));
         let axis = Axis::of(-float(most_down), float(most_up), unit);
         let frame = Frame::new(&axis);
         let zero = frame.y(0.0);
@@ -201,7 +204,7 @@ impl Charts {
             let mut shapes = Vec::new();
             for (class, value) in [("up", float(*joined)), ("down", -float(*left))] {
                 if value != 0.0 {
-                    shapes.push(frame.bar(class, (x, width), value));
+                    frame.bar(class, (x, width), value, &mut shapes);
                 }
             }
             let says = format!("+{} {up}, −{} {down}", unit.say(*joined), unit.say(*left));
@@ -243,17 +246,22 @@ impl Charts {
         self
     }
 
-    /// With a bar for each instant.
+    /// With a bar for each instant; one that is far beyond all others is cut off.
     pub(super) fn bars(mut self, title: &str, unit: Unit, values: &[u64]) -> Self {
         let most = values.iter().copied().max().unwrap_or_default();
-        let axis = Axis::of(0.0, float(most), unit);
+        let reach = reach(values.iter().copied());
+        let axis = Axis::of(0.0, float(reach), unit);
         let frame = Frame::new(&axis);
         let marks = self.slots(&frame).zip(values).enumerate();
-        let marks = marks.map(|(at, ((x, width), value))| Mark {
-            says: self.said(at, &unit.say(*value)),
-            x,
-            width,
-            shapes: vec![frame.bar("bar", (x, width), float(*value))],
+        let marks = marks.map(|(at, ((x, width), value))| {
+            let mut shapes = Vec::new();
+            frame.bar("bar", (x, width), float(*value), &mut shapes);
+            Mark {
+                says: self.said(at, &unit.say(*value)),
+                x,
+                width,
+                shapes,
+            }
         });
         let marks = marks.collect();
         let latest = values.last().map(|value| Latest {
@@ -435,18 +443,33 @@ impl Frame {
         HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
     }
 
-    /// From zero to a value; one that is not zero is seen.
-    fn bar(&self, class: &'static str, (x, width): (f64, f64), value: f64) -> Shape {
-        let (zero, end) = (self.y(0.0), self.y(value));
+    /// From zero to a value; one that is not zero is seen, and one beyond the axis is cut off.
+    fn bar(
+        &self,
+        class: &'static str,
+        (x, width): (f64, f64),
+        value: f64,
+        shapes: &mut Vec<Shape>,
+    ) {
+        let shown = value.clamp(self.low, self.high);
+        let (zero, end) = (self.y(0.0), self.y(shown));
         let height = (zero - end).abs();
         let height = if value == 0.0 { 0.0 } else { height.max(1.5) };
         let gap = (width * 0.2).min(2.0);
-        Shape::Bar {
+        let (x, width) = (x + gap / 2.0, (width - gap).min(16.0));
+        shapes.push(Shape::Bar {
             class,
-            x: x + gap / 2.0,
+            x,
             y: if value < 0.0 { zero } else { zero - height },
-            width: (width - gap).min(16.0),
+            width,
             height,
+        });
+        if value > self.high {
+            let y = end + 9.0;
+            shapes.push(Shape::Cut { x, y, width });
+        } else if value < self.low {
+            let y = end - 9.0;
+            shapes.push(Shape::Cut { x, y, width });
         }
     }
 
@@ -475,6 +498,18 @@ fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
         .map(|value| (value, value))
         .reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
         .unwrap_or_default()
+}
+
+/// How far an axis reaches: to the greatest value, or to the next one where that is far beyond it.
+fn reach(values: impl Iterator<Item = u64>) -> u64 {
+    const FAR: u64 = 4;
+    let mut values: Vec<u64> = values.collect();
+    values.sort_unstable_by(|one, other| other.cmp(one));
+    match values.as_slice() {
+        [greatest, next, _, ..] if *next > 0 && *greatest > next.saturating_mul(FAR) => *next,
+        [greatest, ..] => *greatest,
+        [] => 0,
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
@@ -529,7 +564,12 @@ mod tests {
                 Unit::Milliseconds,
                 &["0", "30 s", "60 s", "90 s", "120 s"],
             ),
-            (0.0, 7_000_000.0, Unit::Milliseconds, &["0", "1 h", "2 h"]),
+            (
+                0.0,
+                7_000_000.0,
+                Unit::Milliseconds,
+                &["0", "30 min", "60 min", "90 min", "120 min"],
+            ),
         ] {
             let ticks = Axis::of(low, high, unit).ticks;
             let told: Vec<_> = ticks.into_iter().map(|(_, label)| label).collect();
@@ -584,6 +624,24 @@ mod tests {
             "2026-03-01 09:00 UTC: +0 joined, −5 left"
         );
         assert_eq!(chart.latest[1].text, "−5 left");
+    }
+
+    #[test]
+    fn a_bar_far_beyond_all_others_is_cut_off() {
+        let values = [(20_000, 0), (8, 2), (6, 1), (0, 0)];
+        let charts = Charts::over(at(4)).diverging("Members", ("joined", "left"), &values);
+        let chart = &charts.charts[0];
+        assert_eq!(labels(chart), ["−5", "0", "5", "10"]);
+        let first = &chart.marks[0];
+        assert_eq!(
+            first.says,
+            "2026-03-01 08:00 UTC: +20\u{202f}000 joined, −0 left"
+        );
+        let [Shape::Bar { y, .. }, Shape::Cut { .. }] = first.shapes[..] else {
+            panic!("{first:?}");
+        };
+        assert!((y - TOP).abs() < 0.01, "it ends where the axis does");
+        assert_eq!(chart.marks[1].shapes.len(), 2, "the others are whole");
     }
 
     #[test]

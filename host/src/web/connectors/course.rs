@@ -43,3 +43,38 @@ fn turns(run: &Run) -> (u64, u64) {
     };
     (run.memberships.added, left)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn run(state: &str, directory_run: Option<i64>) -> Run {
+        let changed = json!({"added": 4, "updated": 0, "removed": 9});
+        serde_json::from_value(json!({
+            "id": Uuid::now_v7(), "connector": Uuid::nil(), "connectorName": "Contoso",
+            "profile": Uuid::nil(), "profileName": "Daily", "trigger": {"kind": "manual"},
+            "actor": {"kind": "user", "name": "Ada"}, "asked": "auto", "state": state,
+            "queued": "2026-03-01T08:00:00Z", "ended": "2026-03-01T08:01:00Z", "attempts": 1,
+            "directoryRun": directory_run, "cursorKept": true, "users": changed, "groups": changed,
+            "memberships": changed, "requests": 1, "resourceUnits": 2, "waitedMs": 0, "durationMs": 3,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_a_guard_keeps_back_has_not_left() {
+        assert_eq!(turns(&run("processed", Some(1))), (4, 9));
+        for state in ["held", "rejected", "superseded"] {
+            assert_eq!(turns(&run(state, Some(1))), (4, 0), "{state}");
+        }
+    }
+
+    #[test]
+    fn runs_that_read_nothing_are_passed_over() {
+        let charts = charts(&[run("failed", None), run("processed", Some(1))]);
+        assert_eq!(charts.rows().count(), 1);
+    }
+}

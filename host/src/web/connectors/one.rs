@@ -79,6 +79,10 @@ impl ConnectorPage {
         ]
     }
 
+    fn is_none(&self, changed: &Changed) -> bool {
+        *changed == Changed::default()
+    }
+
     /// How fast the run that goes on is, and what holds it back.
     fn pace(&self, progress: &RunProgress) -> String {
         let rate = grouped(progress.rate.round() as i64);

@@ -26,7 +26,7 @@ mod openapi;
 pub(crate) mod plugins;
 mod profiles;
 mod refusal;
-mod runs;
+pub(crate) mod runs;
 mod schedules;
 mod server;
 mod session;

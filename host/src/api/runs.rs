@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::Plane;
+use super::directory::key_of;
 use super::extract::{Json, Operator, Path, Query, Viewer};
 use super::page::{Page, Paging};
 use super::problem::{FieldError, Problem};
@@ -21,7 +22,7 @@ use crate::directory::{Mode, Verdict};
 use crate::journal::{Level, Line};
 use crate::work::state::Transition;
 use crate::work::{
-    AskedMode, Caller, LONGEST_REASON, Overview, Run, RunFilter, RunProgress, RunStatus,
+    AskedMode, Caller, Holdings, LONGEST_REASON, Overview, Run, RunFilter, RunProgress, RunStatus,
     TriggerKind, WorkError,
 };
 
@@ -311,12 +312,23 @@ async fn transitions(
     Ok(Body(Page::of(steps, limit, |step| step.position)))
 }
 
-/// How things stand with a connector: its state, its last and next run, the age of its cursor.
+/// How things stand with a connector, and what it holds.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ConnectorOverview {
+    /// How things stand.
+    #[serde(flatten)]
+    overview: Overview,
+    /// What it holds now.
+    holdings: Holdings,
+}
+
+/// How things stand with a connector: its state, its last and next run, the age of its cursor, what it holds.
 #[utoipa::path(
     get, path = "/connectors/{id}/overview", tag = "runs",
     params(("id" = Uuid, Path, description = "The connector")),
     responses(
-        (status = 200, description = "The overview", body = Overview),
+        (status = 200, description = "The overview", body = ConnectorOverview),
         (status = 404, description = "No such connector", body = Problem),
     ),
     security(("token" = ["viewer"]))
@@ -325,12 +337,25 @@ async fn overview(
     _: Viewer,
     State(plane): State<Plane>,
     Path(connector): Path<Uuid>,
-) -> Result<Body<Overview>, Problem> {
+) -> Result<Body<ConnectorOverview>, Problem> {
     let overview = plane.work.overview(&[connector]).await?.pop();
-    overview.map(Body).ok_or(Problem::not_found("connector"))
+    Ok(Body(ConnectorOverview {
+        overview: overview.ok_or(Problem::not_found("connector"))?,
+        holdings: holdings(&plane, connector).await?,
+    }))
 }
 
-fn caller(principal: &Principal) -> Caller<'_> {
+/// What a connector holds.
+pub(crate) async fn holdings(plane: &Plane, connector: Uuid) -> Result<Holdings, Problem> {
+    let Some(key) = key_of(plane, connector).await? else {
+        return Ok(Holdings::default());
+    };
+    let record = plane.directory.counts(key).await?;
+    Ok(record.as_ref().map(Holdings::from).unwrap_or_default())
+}
+
+/// Somebody as work knows them.
+pub(crate) fn caller(principal: &Principal) -> Caller<'_> {
     Caller {
         actor: &principal.actor,
         address: principal.address,

@@ -154,6 +154,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("catalog", include_str!("migrations/0003_catalog.sql")),
     ("access", include_str!("migrations/0004_access.sql")),
     ("work", include_str!("migrations/0005_work.sql")),
+    ("holdings", include_str!("migrations/0006_holdings.sql")),
     ("run_log", include_str!("migrations/0007_run_log.sql")),
 ];
 

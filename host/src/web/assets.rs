@@ -25,6 +25,7 @@ const STYLE: &str = concat!(
     include_str!("assets/css/states.css"),
     include_str!("assets/css/runs.css"),
     include_str!("assets/css/admin.css"),
+    include_str!("assets/css/connectors.css"),
 );
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";

@@ -115,6 +115,12 @@ fn distance(from_now: SignedDuration) -> String {
     }
 }
 
+/// A length in a drawing.
+#[filter_fn]
+pub fn fixed(value: impl fmt::Display, _: &dyn Values) -> Result<String> {
+    Ok(format!("{value:.1}"))
+}
+
 /// Milliseconds as people say them: `40 ms`, `0.9 s`, `3 min 20 s`, `2 h 5 min`.
 #[filter_fn]
 pub fn took(milliseconds: &u64, _: &dyn Values) -> Result<String> {

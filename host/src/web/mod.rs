@@ -7,6 +7,8 @@
 
 mod account;
 mod assets;
+mod chart;
+mod connectors;
 mod dress;
 mod filters;
 mod form;
@@ -46,6 +48,7 @@ const NOUNS: [(&str, &str); 6] = [
 /// Every page, without authentication: whoever calls it has put the caller into the request.
 pub(crate) fn router(plane: &Plane) -> Router {
     Router::new()
+        .merge(connectors::routes())
         .merge(home::routes())
         .merge(sign_in::routes())
         .merge(runs::routes())

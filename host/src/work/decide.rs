@@ -98,8 +98,8 @@ impl Core {
                 "the directory doesn't know the run".into(),
             )),
         };
-        let state = match decided {
-            Ok(state) => state,
+        let (state, holdings) = match decided {
+            Ok(decided) => decided,
             Err(DecideError::NotHeld(reason)) => {
                 tracing::warn!("run {id} is superseded: {reason}");
                 self.database
@@ -125,7 +125,7 @@ impl Core {
                     .await?
                     .is_some_and(|report| report.get("failures").is_none());
                 let kept = state.is_success() && complete;
-                store::decided(connection, id, state, kept).await?;
+                store::decided(connection, id, (state, holdings), kept).await?;
                 let verb = match decision.verdict {
                     Verdict::Allow => "allowed",
                     Verdict::Reject => "rejected",

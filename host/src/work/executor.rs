@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::assignments::JobParts;
-use super::record::{AskedMode, RunDecision, RunStatus};
+use super::record::{AskedMode, Holdings, RunDecision, RunStatus};
 use crate::contract::{Fault, Problem};
 use crate::run::{Progress, Report};
 
@@ -44,6 +44,8 @@ pub enum Outcome {
         report: Box<Report>,
         /// The run's key in the directory; none where it did not get that far.
         directory_run: Option<i64>,
+        /// What the connector holds after it, where it got that far.
+        holdings: Option<Holdings>,
     },
     /// By [`Signals::stop`]: what was read is kept.
     Interrupted,
@@ -76,7 +78,8 @@ pub trait Executor: Send + Sync + 'static {
     async fn execute(&self, order: Order) -> Outcome;
 
     /// Carries out a decision about the held run of this key in the directory; done twice, it is done once.
-    /// Tells where the run stands then: processed, partial or rejected.
+    /// Tells where the run stands then: processed, partial or rejected; and what its connector holds then, where
+    /// that can be told.
     ///
     /// # Errors
     /// [`DecideError`].
@@ -84,7 +87,7 @@ pub trait Executor: Send + Sync + 'static {
         &self,
         directory_run: i64,
         decision: &RunDecision,
-    ) -> Result<RunStatus, DecideError>;
+    ) -> Result<(RunStatus, Option<Holdings>), DecideError>;
 
     /// Drops what the directory keeps of runs that ended before a time in Unix milliseconds, but for the last
     /// few of each connector. Tells of how many runs.

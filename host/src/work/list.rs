@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Work;
 use super::error::WorkError;
-use super::record::{Run, RunStatus, Skipped, TriggerKind, mode_word};
+use super::record::{Run, RunStatus, Skipped, TriggerKind};
 use super::state::{self, Standing, Transition};
 use super::store;
 use crate::database::{DatabaseError, instant, millis};
@@ -50,7 +50,7 @@ impl Work {
                 .bind(filter.connector.map(|id| id.to_string()))
                 .bind(filter.profile.map(|id| id.to_string()))
                 .bind(filter.state.map(RunStatus::word))
-                .bind(filter.mode.map(mode_word))
+                .bind(filter.mode.map(Mode::word))
                 .bind(filter.trigger.map(TriggerKind::word))
                 .bind(&filter.fault)
                 .bind(filter.since.map(millis))

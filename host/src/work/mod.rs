@@ -68,7 +68,8 @@ pub use plugins::Plugins;
 pub use policy::RunPolicy;
 pub use queue::QueueError;
 pub use record::{
-    AskedMode, Changed, Run, RunDecision, RunFault, RunStatus, Skipped, Trigger, TriggerKind,
+    AskedMode, Changed, Holdings, Run, RunDecision, RunFault, RunStatus, Skipped, Trigger,
+    TriggerKind,
 };
 pub use retention::{forget_connector, is_open};
 

@@ -26,7 +26,15 @@ pub(super) fn end_of(outcome: &Outcome, run: &Run, policy: &RunPolicy, at: Times
         Outcome::Ended {
             report,
             directory_run,
-        } => reported(report, *directory_run),
+            holdings,
+        } => {
+            let (ending, fault) = reported(report, *directory_run);
+            let ending = Ending {
+                holdings: *holdings,
+                ..ending
+            };
+            (ending, fault)
+        }
         Outcome::Cancelled => (Ending::bare(RunStatus::Cancelled), None),
         Outcome::Interrupted => failed(&stopped(), &[]),
         Outcome::Failed { fault, problems } => failed(fault, problems),
@@ -73,6 +81,7 @@ fn reported(report: &Report, directory_run: Option<i64>) -> (Ending, Option<Faul
         users: changed(report.tally.users),
         groups: changed(report.tally.groups),
         memberships: changed(report.tally.memberships),
+        holdings: None,
         requests: network.requests,
         resource_units: network.resource_units,
         waited_ms: whole_ms(network.seconds_waited),

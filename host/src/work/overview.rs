@@ -29,6 +29,9 @@ pub struct Overview {
     pub connector: Uuid,
     /// Where it stands.
     pub standing: Standing,
+    /// When it came to each state the last time, the earliest first; states that it was never in, or so long ago
+    /// that it is forgotten, are left out.
+    pub reached: Vec<Standing>,
     /// The run that waits or goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open: Option<Run>,
@@ -41,6 +44,8 @@ pub struct Overview {
     /// The run that comes next by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<NextRun>,
+    /// The next run of each profile that has one, the earliest first.
+    pub scheduled: Vec<NextRun>,
     /// Where the next incremental run starts; absent where none is possible.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenAge>,
@@ -105,23 +110,26 @@ impl Work {
                     let of_connector = assignments
                         .iter()
                         .filter(|assignment| assignment.connector == *connector);
-                    let next = of_connector
+                    let mut scheduled: Vec<NextRun> = of_connector
                         .filter_map(|assignment| {
                             let until = considered.get(&assignment.profile).copied();
                             next_of(assignment, until, last_snapshot)
                         })
-                        .min_by_key(|next| next.at);
+                        .collect();
+                    scheduled.sort_by_key(|next| next.at);
                     let last = newest(connection, *connector, ENDED).await?;
                     let retry = last.as_ref().and_then(retry_of);
                     overviews.push(Overview {
                         connector: *connector,
                         standing,
+                        reached: state::reached(connection, *connector).await?,
                         open: store::open_of(connection, *connector).await?,
                         last_success: newest(connection, *connector, SUCCEEDED).await?,
-                        next: [next, retry]
+                        next: retry
                             .into_iter()
-                            .flatten()
+                            .chain(scheduled.first().cloned())
                             .min_by_key(|next| next.at),
+                        scheduled,
                         token: token(connection, *connector, now, warn_days).await?,
                         runs: counts(connection, *connector).await?,
                         skipped: list::skipped(connection, *connector, SKIPPED).await?,

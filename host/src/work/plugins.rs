@@ -6,11 +6,11 @@ use async_trait::async_trait;
 
 use super::executor::{DecideError, Executor, Order, Outcome};
 use super::outcome::problems_fault;
-use super::record::{AskedMode, RunDecision, RunStatus};
+use super::record::{AskedMode, Holdings, RunDecision, RunStatus};
 use crate::causes::with_causes;
 use crate::contract::{Fault, FaultKind};
 use crate::directory::{
-    Decision, Directory, DirectoryError, PageRequest, RunFilter, RunKey, RunState,
+    ConnectorKey, Decision, Directory, DirectoryError, PageRequest, RunFilter, RunKey, RunState,
 };
 use crate::egress::Egress;
 use crate::limits::Patience;
@@ -83,10 +83,11 @@ impl Plugins {
             .run(&job, order)
             .await
             .map_err(|error| failed(&error))?;
-        let directory_run = self
-            .key(&job, &report)
-            .await
-            .map_err(|error| failed(&error))?;
+        let (directory_run, holdings) = match self.end(&job, &report).await {
+            Ok(Some((key, holdings))) => (Some(key), holdings),
+            Ok(None) => (None, None),
+            Err(error) => return Err(failed(&error)),
+        };
         drop(in_flight);
         self.metrics.run_ended(&order.parts.connector_name, &report);
         if matches!(report.state, RunState::Cancelled | RunState::Interrupted) {
@@ -97,6 +98,7 @@ impl Plugins {
         Ok(Outcome::Ended {
             report: Box::new(report),
             directory_run,
+            holdings,
         })
     }
 
@@ -138,18 +140,31 @@ impl Plugins {
         }
     }
 
-    /// The run's key in the directory, if it got that far. It is the connector's newest, for its runs don't
-    /// overlap.
-    async fn key(&self, job: &Job, report: &Report) -> Result<Option<i64>, DirectoryError> {
+    /// The run's key in the directory, if it got that far, and what the connector holds after it. It is the
+    /// connector's newest, for its runs don't overlap.
+    async fn end(
+        &self,
+        job: &Job,
+        report: &Report,
+    ) -> Result<Option<(i64, Option<Holdings>)>, DirectoryError> {
         if !report.has_begun() {
             return Ok(None);
         }
+        let connector = self.directory.connector(&job.connector).await?;
         let filter = RunFilter {
-            connectors: vec![self.directory.connector(&job.connector).await?],
+            connectors: vec![connector],
             state: None,
         };
         let newest = self.directory.runs(&filter, &PageRequest::first(1)).await?;
-        Ok(newest.items.first().map(|run| run.key.0))
+        let Some(run) = newest.items.first() else {
+            return Ok(None);
+        };
+        Ok(Some((run.key.0, self.holdings(connector).await?)))
+    }
+
+    async fn holdings(&self, connector: ConnectorKey) -> Result<Option<Holdings>, DirectoryError> {
+        let record = self.directory.counts(connector).await?;
+        Ok(record.as_ref().map(Holdings::from))
     }
 }
 
@@ -165,7 +180,7 @@ impl Executor for Plugins {
         &self,
         directory_run: i64,
         decision: &RunDecision,
-    ) -> Result<RunStatus, DecideError> {
+    ) -> Result<(RunStatus, Option<Holdings>), DecideError> {
         let key = RunKey(directory_run);
         let wanted = Decision {
             verdict: decision.verdict,
@@ -187,12 +202,15 @@ impl Executor for Plugins {
             }
             Err(error) => return Err(DecideError::Failed(with_causes(&error))),
         };
-        match record.state {
-            RunState::Processed => Ok(RunStatus::Processed),
-            RunState::Partial => Ok(RunStatus::Partial),
-            RunState::Rejected => Ok(RunStatus::Rejected),
-            state => Err(DecideError::NotHeld(format!("it is {state:?}"))),
-        }
+        let state = match record.state {
+            RunState::Processed => RunStatus::Processed,
+            RunState::Partial => RunStatus::Partial,
+            RunState::Rejected => RunStatus::Rejected,
+            state => return Err(DecideError::NotHeld(format!("it is {state:?}"))),
+        };
+        // It is carried out, whether or not this can be told.
+        let holdings = self.holdings(record.connector).await.unwrap_or_default();
+        Ok((state, holdings))
     }
 
     async fn prune(&self, before: i64, keep_last: u32) -> Result<u64, String> {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::audit::Actor;
 use crate::contract::{self, FaultKind};
-use crate::directory::{Mode, Verdict};
+use crate::directory::{ConnectorRecord, Mode, Verdict};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -170,14 +170,6 @@ impl AskedMode {
     }
 }
 
-/// The word for a run's mode.
-pub(super) fn mode_word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Snapshot => "snapshot",
-        Mode::Incremental => "incremental",
-    }
-}
-
 /// Changes of one stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Changed {
@@ -187,6 +179,27 @@ pub struct Changed {
     pub updated: u64,
     /// Those removed, or, in a held run, kept back.
     pub removed: u64,
+}
+
+/// What a connector holds: what of what it brought is visible.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Holdings {
+    /// Users, without hidden ones.
+    pub users: u64,
+    /// Groups.
+    pub groups: u64,
+    /// Direct memberships, without those of hidden users.
+    pub memberships: u64,
+}
+
+impl From<&ConnectorRecord> for Holdings {
+    fn from(record: &ConnectorRecord) -> Self {
+        Self {
+            users: record.users,
+            groups: record.groups,
+            memberships: record.memberships,
+        }
+    }
 }
 
 /// Why a run failed.
@@ -307,6 +320,9 @@ pub struct Run {
     pub groups: Changed,
     /// Direct memberships.
     pub memberships: Changed,
+    /// What the connector held at its end; absent where it didn't get as far as the directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holdings: Option<Holdings>,
     /// Requests to the source.
     pub requests: u64,
     /// What they cost in units of the vendor's quota.

@@ -332,6 +332,33 @@ pub async fn transitions(
     .collect()
 }
 
+/// When a connector came to each of its states the last time, the earliest first.
+///
+/// # Errors
+/// Where the database fails.
+pub(super) async fn reached(
+    connection: &mut SqliteConnection,
+    connector: Uuid,
+) -> Result<Vec<Standing>, DatabaseError> {
+    let words = State::ALL.map(State::word);
+    let rows = sqlx::query(
+        "SELECT value AS state, (SELECT max(at) FROM transition \
+         WHERE connector = $1 AND to_state = value) AS since FROM json_each($2)",
+    )
+    .bind(connector.to_string())
+    .bind(serde_json::to_string(&words)?)
+    .fetch_all(connection)
+    .await?;
+    let mut reached = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if row.try_get::<Option<i64>, _>("since")?.is_some() {
+            reached.push(read(row)?);
+        }
+    }
+    reached.sort_by_key(|standing| standing.since);
+    Ok(reached)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod connectors;
 mod frame;
 mod runs;
 mod plugins;

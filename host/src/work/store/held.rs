@@ -3,9 +3,9 @@
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::row::run;
+use super::row::{run, signed};
 use crate::database::DatabaseError;
-use crate::work::record::{Run, RunDecision, RunStatus};
+use crate::work::record::{Holdings, Run, RunDecision, RunStatus};
 
 /// The held runs of a connector.
 pub(in crate::work) async fn held_of(
@@ -53,19 +53,26 @@ pub(in crate::work) async fn note_decision(
     Ok(())
 }
 
-/// What a decision came to.
+/// What a decision came to, and what the connector holds after it, where that is known.
 pub(in crate::work) async fn decided(
     connection: &mut SqliteConnection,
     held: Uuid,
-    state: RunStatus,
+    (state, holdings): (RunStatus, Option<Holdings>),
     cursor_kept: bool,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE run SET state = $2, cursor_kept = $3 WHERE id = $1 AND state = 'held'")
-        .bind(held.to_string())
-        .bind(state.word())
-        .bind(cursor_kept)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "UPDATE run SET state = $2, cursor_kept = $3, users_held = coalesce($4, users_held), \
+         groups_held = coalesce($5, groups_held), memberships_held = coalesce($6, memberships_held) \
+         WHERE id = $1 AND state = 'held'",
+    )
+    .bind(held.to_string())
+    .bind(state.word())
+    .bind(cursor_kept)
+    .bind(holdings.map(|held| signed(held.users)))
+    .bind(holdings.map(|held| signed(held.groups)))
+    .bind(holdings.map(|held| signed(held.memberships)))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
-use super::record::{AskedMode, Changed, Run, RunFault, RunStatus, Trigger, mode_word};
+use super::record::{AskedMode, Changed, Holdings, Run, RunFault, RunStatus, Trigger};
 use crate::audit::Actor;
 use crate::database::{DatabaseError, millis};
 use crate::directory::Mode;
@@ -45,6 +45,7 @@ pub(super) struct Ending {
     pub(super) users: Changed,
     pub(super) groups: Changed,
     pub(super) memberships: Changed,
+    pub(super) holdings: Option<Holdings>,
     pub(super) requests: u64,
     pub(super) resource_units: u64,
     pub(super) waited_ms: u64,
@@ -67,6 +68,7 @@ impl Ending {
             users: Changed::default(),
             groups: Changed::default(),
             memberships: Changed::default(),
+            holdings: None,
             requests: 0,
             resource_units: 0,
             waited_ms: 0,
@@ -220,7 +222,7 @@ pub(super) async fn end(
          users_added = $13, users_updated = $14, users_removed = $15, groups_added = $16, \
          groups_updated = $17, groups_removed = $18, memberships_added = $19, \
          memberships_removed = $20, requests = $21, resource_units = $22, waited_ms = $23, \
-         duration_ms = $24, owner = NULL, \
+         duration_ms = $24, users_held = $25, groups_held = $26, memberships_held = $27, owner = NULL, \
          cancelled_by = CASE WHEN $3 = 'cancelled' THEN cancelled_by END \
          WHERE id = $1 AND (($2 IS NULL AND state = 'queued') OR (owner = $2 AND state = 'processing'))",
     )
@@ -228,7 +230,7 @@ pub(super) async fn end(
     .bind(owner.map(|owner| owner.to_string()))
     .bind(ending.state.word())
     .bind(millis(at))
-    .bind(ending.mode.map(mode_word))
+    .bind(ending.mode.map(Mode::word))
     .bind(&ending.reason)
     .bind(&ending.plugin)
     .bind(ending.directory_run)
@@ -248,6 +250,9 @@ pub(super) async fn end(
     .bind(signed(ending.resource_units))
     .bind(signed(ending.waited_ms))
     .bind(signed(ending.duration_ms))
+    .bind(ending.holdings.map(|held| signed(held.users)))
+    .bind(ending.holdings.map(|held| signed(held.groups)))
+    .bind(ending.holdings.map(|held| signed(held.memberships)))
     .execute(&mut *connection)
     .await?;
     if done.rows_affected() == 0 {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::audit::Actor;
 use crate::database::{DatabaseError, instant};
 use crate::directory::Mode;
-use crate::work::record::{AskedMode, Changed, Run, RunStatus, Trigger, TriggerKind, mode_word};
+use crate::work::record::{AskedMode, Changed, Holdings, Run, RunStatus, Trigger, TriggerKind};
 
 /// Reads a row of `run`.
 pub(in crate::work) fn run(row: &SqliteRow) -> Result<Run, DatabaseError> {
@@ -45,7 +45,7 @@ pub(in crate::work) fn run(row: &SqliteRow) -> Result<Run, DatabaseError> {
             .ok_or_else(|| DatabaseError::Corrupt("a run that nobody asked for".into()))?,
         asked: word(row.try_get("asked")?, &AskedMode::ALL, AskedMode::word)?,
         mode: optional("mode")?
-            .map(|mode| word(&mode, &[Mode::Snapshot, Mode::Incremental], mode_word))
+            .map(|mode| word(&mode, &[Mode::Snapshot, Mode::Incremental], Mode::word))
             .transpose()?,
         reason: optional("reason")?,
         state,
@@ -63,6 +63,7 @@ pub(in crate::work) fn run(row: &SqliteRow) -> Result<Run, DatabaseError> {
         users: stream("users", true)?,
         groups: stream("groups", true)?,
         memberships: stream("memberships", false)?,
+        holdings: holdings(row)?,
         requests: count(row, "requests")?,
         resource_units: count(row, "resource_units")?,
         waited_ms: count(row, "waited_ms")?,
@@ -73,6 +74,18 @@ pub(in crate::work) fn run(row: &SqliteRow) -> Result<Run, DatabaseError> {
             .transpose()?,
         superseded_by: optional("superseded_by")?.map(|id| uuid(&id)).transpose()?,
     })
+}
+
+fn holdings(row: &SqliteRow) -> Result<Option<Holdings>, DatabaseError> {
+    let known: Option<i64> = row.try_get("users_held")?;
+    if known.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Holdings {
+        users: count(row, "users_held")?,
+        groups: count(row, "groups_held")?,
+        memberships: count(row, "memberships_held")?,
+    }))
 }
 
 fn trigger(row: &SqliteRow) -> Result<Trigger, DatabaseError> {

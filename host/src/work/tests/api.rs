@@ -151,6 +151,9 @@ async fn a_run_is_started_looked_at_and_found_in_the_list() {
     let (_, facts) = api.get(&format!("/connectors/{connector}/overview")).await;
     assert_eq!(facts["runs"]["processed"], 2);
     assert_eq!(facts["token"]["old"], false);
+    assert_eq!(facts["holdings"]["memberships"], 0, "nothing was stored");
+    let (_, runs) = api.get(&format!("/runs?connector={connector}")).await;
+    assert_eq!(runs["items"][0]["holdings"]["users"], 3);
 }
 
 #[tokio::test]

@@ -89,6 +89,7 @@ async fn an_allowed_run_is_processed_and_says_who_allowed_it_and_why() {
         .unwrap();
     assert_eq!(run.state, RunStatus::Processed);
     assert!(run.cursor_kept, "no part of the work was given up");
+    assert_eq!(run.holdings.unwrap().memberships, 1, "after the removals");
     let decision = run.decision.unwrap();
     assert_eq!(
         (decision.verdict, decision.reason.as_str()),

@@ -41,6 +41,47 @@ async fn an_overview_tells_the_last_run_the_last_success_and_the_age_of_the_curs
 }
 
 #[tokio::test]
+async fn an_overview_tells_when_each_state_was_reached_last() {
+    let stage = Stage::new().await;
+    let connector = stage.connector().await;
+    stage.turn("2026-01-02T00:00:00Z");
+    stage.run_now(connector).await.unwrap();
+    stage.ends(connector, 1).await;
+    let facts = stage.work().overview(&[connector]).await.unwrap().remove(0);
+    let told: Vec<_> = facts
+        .reached
+        .iter()
+        .map(|step| (step.state.word(), step.since.to_string()))
+        .collect();
+    let second = "2026-01-02T00:00:00Z".to_owned();
+    assert_eq!(
+        told,
+        [
+            ("registered", "2026-01-01T00:00:00Z".to_owned()),
+            ("processing", second.clone()),
+            ("processed", second),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_run_tells_what_its_connector_held_at_its_end() {
+    let stage = Stage::new().await;
+    let connector = stage.connector().await;
+    stage.will([
+        Act::End(RunState::Processed),
+        Act::Fail(fault(FaultKind::Protocol)),
+    ]);
+    for count in 1..=2 {
+        stage.run_now(connector).await.unwrap();
+        stage.ends(connector, count).await;
+    }
+    let runs = stage.runs(connector).await;
+    assert_eq!(runs[0].holdings, None, "it didn't get to the directory");
+    assert_eq!(runs[1].holdings.unwrap().memberships, 5);
+}
+
+#[tokio::test]
 async fn lists_are_narrowed_by_every_filter_and_read_page_by_page() {
     let stage = Stage::new().await;
     let (one, other) = (stage.connector().await, stage.connector().await);

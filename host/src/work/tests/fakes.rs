@@ -15,8 +15,8 @@ use crate::egress::Usage;
 use crate::limits::Guard;
 use crate::run::{Progress, Report};
 use crate::work::{
-    AskedMode, Assignment, Assignments, Caller, Chosen, DecideError, Executor, JobParts, NotChosen,
-    Order, Outcome, RunDecision, RunStatus,
+    AskedMode, Assignment, Assignments, Caller, Chosen, DecideError, Executor, Holdings, JobParts,
+    NotChosen, Order, Outcome, RunDecision, RunStatus,
 };
 
 /// Who asks, in tests.
@@ -146,6 +146,11 @@ impl Script {
         let ended = |state| Outcome::Ended {
             report: Box::new(report(state, mode)),
             directory_run: Some(7),
+            holdings: Some(Holdings {
+                users: 3,
+                groups: 2,
+                memberships: 5,
+            }),
         };
         let act = match act.unwrap_or(Act::End(RunState::Processed)) {
             Act::Show(tell) => {
@@ -208,7 +213,7 @@ impl Executor for Script {
         &self,
         directory_run: i64,
         decision: &RunDecision,
-    ) -> Result<RunStatus, DecideError> {
+    ) -> Result<(RunStatus, Option<Holdings>), DecideError> {
         if let Some(error) = self.refuses.lock().unwrap().take() {
             return Err(error);
         }
@@ -216,9 +221,14 @@ impl Executor for Script {
             .lock()
             .unwrap()
             .push((directory_run, decision.verdict));
+        let after = Holdings {
+            users: 2,
+            groups: 1,
+            memberships: 1,
+        };
         Ok(match decision.verdict {
-            Verdict::Allow => RunStatus::Processed,
-            Verdict::Reject => RunStatus::Rejected,
+            Verdict::Allow => (RunStatus::Processed, Some(after)),
+            Verdict::Reject => (RunStatus::Rejected, None),
         })
     }
 

@@ -1,0 +1,675 @@
+//! Charts, as inline SVG that is made on the server.
+//!
+//! Several charts share the instants of their points: [`Charts::over`] takes these, each chart adds a value for each
+//! of them. The template `chart.html` shows them side by side, with one table of all values for those who read
+//! instead of look. Sizes are in units of the view box, which are about as large as pixels where a chart has a third
+//! of the page.
+
+use jiff::Timestamp;
+
+use super::filters::{grouped, span};
+
+/// The most points that a chart should have.
+pub(super) const MOST_POINTS: u32 = 48;
+
+const WIDTH: f64 = 360.0;
+const HEIGHT: f64 = 132.0;
+const TOP: f64 = 8.0;
+const BOTTOM: f64 = 8.0;
+const RIGHT: f64 = 6.0;
+/// About the width of a digit.
+const DIGIT: f64 = 6.2;
+/// Between two ticks there is at least this.
+const TICK_GAP: f64 = 28.0;
+
+/// What a chart counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// Things.
+    Count,
+    /// Milliseconds.
+    Milliseconds,
+}
+
+/// Charts over the same instants.
+#[derive(Debug, Clone)]
+pub(super) struct Charts {
+    at: Vec<Timestamp>,
+    pub(super) charts: Vec<Chart>,
+    /// Heads of the table's columns behind the first, and their values.
+    columns: Vec<(String, Vec<String>)>,
+}
+
+/// A chart, as it is drawn.
+#[derive(Debug, Clone)]
+pub(super) struct Chart {
+    pub(super) title: String,
+    /// The last values: what they are of, how they are shown, and the class of it.
+    pub(super) latest: Vec<Latest>,
+    /// What it shows, for those who don't see it.
+    pub(super) label: String,
+    pub(super) ticks: Vec<Tick>,
+    /// Where marks begin and end, from left to right.
+    pub(super) left: f64,
+    pub(super) right: f64,
+    /// Height of zero, where it is a line of its own.
+    pub(super) zero: Option<f64>,
+    /// Strokes that join points.
+    pub(super) line: Option<String>,
+    pub(super) marks: Vec<Mark>,
+}
+
+/// The last value of a series, which stands beside the title.
+#[derive(Debug, Clone)]
+pub(super) struct Latest {
+    pub(super) text: String,
+    pub(super) class: &'static str,
+}
+
+/// A value on the axis.
+#[derive(Debug, Clone)]
+pub(super) struct Tick {
+    pub(super) y: f64,
+    pub(super) label: String,
+}
+
+/// What stands for one instant.
+#[derive(Debug, Clone)]
+pub(super) struct Mark {
+    /// What is said on hover.
+    pub(super) says: String,
+    /// The strip that is hovered over.
+    pub(super) x: f64,
+    pub(super) width: f64,
+    pub(super) shapes: Vec<Shape>,
+}
+
+/// A drawn part of a mark.
+#[derive(Debug, Clone)]
+pub(super) enum Shape {
+    /// A point of a line.
+    Dot { x: f64, y: f64 },
+    /// A bar, with its class.
+    Bar {
+        class: &'static str,
+        x: f64,
+        y: f64,
+        width: f64,
+        height: f64,
+    },
+    /// What tells that a bar is cut off: its value is beyond the axis.
+    Cut { x: f64, y: f64, width: f64 },
+}
+
+/// The values of an axis.
+#[derive(Debug, Clone, PartialEq)]
+struct Axis {
+    low: f64,
+    high: f64,
+    ticks: Vec<(f64, String)>,
+}
+
+impl Charts {
+    /// Charts over these instants, the earliest first.
+    pub(super) fn over(at: Vec<Timestamp>) -> Self {
+        Self {
+            at,
+            charts: Vec::new(),
+            columns: Vec::new(),
+        }
+    }
+
+    /// With a line through values over time; where a value is missing, the line goes on to the next one.
+    pub(super) fn line(mut self, title: &str, values: &[Option<u64>]) -> Self {
+        let unit = Unit::Count;
+        let known: Vec<(usize, f64)> = values
+            .iter()
+            .enumerate()
+            .filter_map(|(at, value)| Some((at, float((*value)?))))
+            .collect();
+        let (low, high) = extent(known.iter().map(|(_, value)| *value));
+        let axis = Axis::around(low, high, unit);
+        let frame = Frame::new(&axis);
+        let places = self.places(&frame);
+        let points: Vec<(f64, f64, usize)> = known
+            .iter()
+            .filter_map(|(at, value)| Some((*places.get(*at)?, frame.y(*value), *at)))
+            .collect();
+        let mut line = String::new();
+        for (index, (x, y, _)) in points.iter().enumerate() {
+            let verb = if index == 0 { 'M' } else { 'L' };
+            line.push_str(&format!("{verb}{x:.1} {y:.1}"));
+        }
+        let marks = points
+            .iter()
+            .enumerate()
+            .map(|(index, (x, y, at))| {
+                let before = index.checked_sub(1).and_then(|before| points.get(before));
+                let from = before.map_or(frame.left, |(before, _, _)| f64::midpoint(*before, *x));
+                let after = points.get(index + 1);
+                let to = after.map_or(frame.right, |(after, _, _)| f64::midpoint(*after, *x));
+                let value = values.get(*at).copied().flatten().unwrap_or_default();
+                Mark {
+                    says: self.said(*at, &unit.say(value)),
+                    x: from,
+                    width: to - from,
+                    shapes: vec![Shape::Dot { x: *x, y: *y }],
+                }
+            })
+            .collect();
+        let last = values.iter().rev().find_map(|value| *value);
+        let latest = last.map(|value| Latest {
+            text: unit.say(value),
+            class: "now",
+        });
+        let label = match (values.iter().find_map(|value| *value), last) {
+            (Some(first), Some(last)) => format!(
+                "{title} over {} runs: from {} to {}",
+                points.len(),
+                unit.say(first),
+                unit.say(last)
+            ),
+            _ => format!("{title}: nothing is known yet"),
+        };
+        let cells = values
+            .iter()
+            .map(|value| value.map_or_else(|| "–".to_owned(), |value| unit.say(value)));
+        self.columns.push((title.to_owned(), cells.collect()));
+        self.charts.push(Chart {
+            latest: latest.into_iter().collect(),
+            line: Some(line),
+            zero: None,
+            marks,
+            ..frame.chart(title, label, axis)
+        });
+        self
+    }
+
+    /// With two bars for each instant, one up and one down from zero. One that is far beyond all others, as that of
+    /// a first snapshot is, is cut off, so that these can be seen.
+    pub(super) fn diverging(
+        mut self,
+        title: &str,
+        (up, down): (&str, &str),
+        values: &[(u64, u64)],
+    ) -> Self {
+        let unit = Unit::Count;
+        let most_up = reach(values.iter().map(|value| value.0));
+        let most_down = reach(values.iter().map(|value| value.1));
+        let axis = Axis::of(-float(most_down), float(most_up), unit);
+        let frame = Frame::new(&axis);
+        let zero = frame.y(0.0);
+        let marks = self.slots(&frame).zip(values).enumerate();
+        let marks = marks.map(|(at, ((x, width), (joined, left)))| {
+            let mut shapes = Vec::new();
+            for (class, value) in [("up", float(*joined)), ("down", -float(*left))] {
+                if value != 0.0 {
+                    frame.bar(class, (x, width), value, &mut shapes);
+                }
+            }
+            let says = format!("+{} {up}, −{} {down}", unit.say(*joined), unit.say(*left));
+            Mark {
+                says: self.said(at, &says),
+                x,
+                width,
+                shapes,
+            }
+        });
+        let marks = marks.collect();
+        let latest = values.last().map(|(joined, left)| {
+            let latest = |text, class| Latest { text, class };
+            [
+                latest(format!("+{} {up}", unit.say(*joined)), "plus"),
+                latest(format!("−{} {down}", unit.say(*left)), "minus"),
+            ]
+        });
+        let sum = |side: fn(&(u64, u64)) -> u64| unit.say(values.iter().map(side).sum());
+        let label = format!(
+            "{title} in {} runs: {} {up}, {} {down} in all",
+            values.len(),
+            sum(|value| value.0),
+            sum(|value| value.1)
+        );
+        let column = |name: &str, side: fn(&(u64, u64)) -> u64| {
+            let cells = values.iter().map(|value| unit.say(side(value)));
+            (format!("{title}: {name}"), cells.collect())
+        };
+        self.columns.push(column(up, |value| value.0));
+        self.columns.push(column(down, |value| value.1));
+        self.charts.push(Chart {
+            latest: latest.into_iter().flatten().collect(),
+            line: None,
+            zero: Some(zero),
+            marks,
+            ..frame.chart(title, label, axis)
+        });
+        self
+    }
+
+    /// With a bar for each instant; one that is far beyond all others is cut off.
+    pub(super) fn bars(mut self, title: &str, unit: Unit, values: &[u64]) -> Self {
+        let most = values.iter().copied().max().unwrap_or_default();
+        let reach = reach(values.iter().copied());
+        let axis = Axis::of(0.0, float(reach), unit);
+        let frame = Frame::new(&axis);
+        let marks = self.slots(&frame).zip(values).enumerate();
+        let marks = marks.map(|(at, ((x, width), value))| {
+            let mut shapes = Vec::new();
+            frame.bar("bar", (x, width), float(*value), &mut shapes);
+            Mark {
+                says: self.said(at, &unit.say(*value)),
+                x,
+                width,
+                shapes,
+            }
+        });
+        let marks = marks.collect();
+        let latest = values.last().map(|value| Latest {
+            text: unit.say(*value),
+            class: "now",
+        });
+        let label = format!(
+            "{title} of {} runs: {} at most",
+            values.len(),
+            unit.say(most)
+        );
+        let cells = values.iter().map(|value| unit.say(*value)).collect();
+        self.columns.push((title.to_owned(), cells));
+        self.charts.push(Chart {
+            latest: latest.into_iter().collect(),
+            line: None,
+            zero: None,
+            marks,
+            ..frame.chart(title, label, axis)
+        });
+        self
+    }
+
+    /// Whether there is anything to be seen.
+    pub(super) fn is_empty(&self) -> bool {
+        self.at.is_empty()
+    }
+
+    /// The instants at the two ends.
+    pub(super) fn ends(&self) -> Option<(Timestamp, Timestamp)> {
+        Some((*self.at.first()?, *self.at.last()?))
+    }
+
+    /// Heads of the table behind the one for the instant.
+    pub(super) fn heads(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|(head, _)| head.as_str())
+    }
+
+    /// Rows of the table, the latest first.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (Timestamp, Vec<&str>)> {
+        let rows = self.at.iter().enumerate().rev();
+        rows.map(|(at, instant)| {
+            let cells = self.columns.iter();
+            let cells = cells.map(|(_, cells)| cells.get(at).map_or("", String::as_str));
+            (*instant, cells.collect())
+        })
+    }
+
+    fn said(&self, at: usize, what: &str) -> String {
+        match self.at.get(at) {
+            Some(at) => format!("{}: {what}", at.strftime("%Y-%m-%d %H:%M UTC")),
+            None => what.to_owned(),
+        }
+    }
+
+    /// From left to right by time; all in the middle where there is only one.
+    fn places(&self, frame: &Frame) -> Vec<f64> {
+        let Some((first, last)) = self.ends() else {
+            return Vec::new();
+        };
+        let all = last.duration_since(first).as_secs_f64();
+        let place = |at: &Timestamp| {
+            let share = match all > 0.0 {
+                true => at.duration_since(first).as_secs_f64() / all,
+                false => 0.5,
+            };
+            // The dots of the first and the last one need room too.
+            frame.left + 4.0 + share * (frame.right - frame.left - 8.0)
+        };
+        self.at.iter().map(place).collect()
+    }
+
+    /// From left to right by number: where each begins, and how wide it is.
+    fn slots(&self, frame: &Frame) -> impl Iterator<Item = (f64, f64)> + use<> {
+        let count = self.at.len();
+        let width = (frame.right - frame.left) / float(count.max(1) as u64);
+        let left = frame.left;
+        (0..count).map(move |at| (left + float(at as u64) * width, width))
+    }
+}
+
+impl Unit {
+    fn say(self, value: u64) -> String {
+        match self {
+            Self::Count => grouped(i64::try_from(value).unwrap_or(i64::MAX)),
+            Self::Milliseconds => span(value),
+        }
+    }
+
+    /// A value on an axis, a multiple of its step.
+    fn tick(self, value: f64, step: f64) -> String {
+        let amount = whole(value.abs());
+        match (self, whole(step)) {
+            (Self::Count, _) if value < 0.0 => format!("−{}", self.say(amount)),
+            (Self::Count, _) => self.say(amount),
+            (Self::Milliseconds, _) if amount == 0 => "0".into(),
+            (Self::Milliseconds, 0..1_000) => format!("{amount} ms"),
+            (Self::Milliseconds, 1_000..60_000) => format!("{} s", amount / 1_000),
+            (Self::Milliseconds, 60_000..3_600_000) => format!("{} min", amount / 60_000),
+            (Self::Milliseconds, _) => format!("{} h", amount / 3_600_000),
+        }
+    }
+
+    /// The smallest round step that is not smaller than this.
+    fn step(self, least: f64) -> f64 {
+        const TIMES: [f64; 17] = [
+            1e3, 2e3, 5e3, 1e4, 1.5e4, 3e4, 6e4, 1.2e5, 3e5, 6e5, 9e5, 1.8e6, 3.6e6, 7.2e6, 2.16e7,
+            4.32e7, 8.64e7,
+        ];
+        if self == Self::Milliseconds
+            && least > 500.0
+            && let Some(step) = TIMES.into_iter().find(|step| *step >= least)
+        {
+            return step;
+        }
+        let power = 10_f64.powf(least.max(1.0).log10().floor());
+        [1.0, 2.0, 5.0]
+            .into_iter()
+            .map(|digit| digit * power)
+            .find(|step| *step >= least)
+            .unwrap_or(10.0 * power)
+    }
+}
+
+impl Axis {
+    /// An axis that has both of these, which are on either side of zero or zero.
+    fn of(low: f64, high: f64, unit: Unit) -> Self {
+        let most_ticks = ((HEIGHT - TOP - BOTTOM) / TICK_GAP).floor();
+        let (low, high) = if low == high {
+            (low, low + 1.0)
+        } else {
+            (low, high)
+        };
+        let step = unit.step((high - low) / most_ticks);
+        let first = (low / step).floor();
+        let last = (high / step).ceil();
+        let count = whole(last - first);
+        Self {
+            low: first * step,
+            high: last * step,
+            ticks: (0..=count)
+                .map(|at| (first + float(at)) * step)
+                .map(|value| (value, unit.tick(value, step)))
+                .collect(),
+        }
+    }
+
+    /// An axis about these, which need not have zero: what changes little is seen to change.
+    fn around(low: f64, high: f64, unit: Unit) -> Self {
+        if low == high {
+            return Self::of((low - 1.0).max(0.0), low + 1.0, unit);
+        }
+        Self::of(low, high, unit)
+    }
+}
+
+/// The place in which marks are drawn.
+struct Frame {
+    left: f64,
+    right: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Frame {
+    fn new(axis: &Axis) -> Self {
+        let labels = axis.ticks.iter().map(|(_, label)| label.chars().count());
+        let longest = labels.max().unwrap_or_default() as u64;
+        Self {
+            left: 10.0 + DIGIT * float(longest),
+            right: WIDTH - RIGHT,
+            low: axis.low,
+            high: axis.high,
+        }
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        let share = (value - self.low) / (self.high - self.low);
+        HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+    }
+
+    /// From zero to a value; one that is not zero is seen, and one beyond the axis is cut off.
+    fn bar(
+        &self,
+        class: &'static str,
+        (x, width): (f64, f64),
+        value: f64,
+        shapes: &mut Vec<Shape>,
+    ) {
+        let shown = value.clamp(self.low, self.high);
+        let (zero, end) = (self.y(0.0), self.y(shown));
+        let height = (zero - end).abs();
+        let height = if value == 0.0 { 0.0 } else { height.max(1.5) };
+        let gap = (width * 0.2).min(2.0);
+        let (x, width) = (x + gap / 2.0, (width - gap).min(16.0));
+        shapes.push(Shape::Bar {
+            class,
+            x,
+            y: if value < 0.0 { zero } else { zero - height },
+            width,
+            height,
+        });
+        if value > self.high {
+            let y = end + 9.0;
+            shapes.push(Shape::Cut { x, y, width });
+        } else if value < self.low {
+            let y = end - 9.0;
+            shapes.push(Shape::Cut { x, y, width });
+        }
+    }
+
+    fn chart(&self, title: &str, label: String, axis: Axis) -> Chart {
+        let ticks = axis.ticks.into_iter().map(|(value, label)| Tick {
+            y: self.y(value),
+            label,
+        });
+        Chart {
+            title: title.to_owned(),
+            latest: Vec::new(),
+            label,
+            ticks: ticks.collect(),
+            left: self.left,
+            right: self.right,
+            zero: None,
+            line: None,
+            marks: Vec::new(),
+        }
+    }
+}
+
+/// The least and the greatest; zero where there are none.
+fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values
+        .map(|value| (value, value))
+        .reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
+        .unwrap_or_default()
+}
+
+/// How far an axis reaches: to the greatest value, or to the next one where that is far beyond it.
+fn reach(values: impl Iterator<Item = u64>) -> u64 {
+    const FAR: u64 = 4;
+    let mut values: Vec<u64> = values.collect();
+    values.sort_unstable_by(|one, other| other.cmp(one));
+    match values.as_slice() {
+        [greatest, next, _, ..] if *next > 0 && *greatest > next.saturating_mul(FAR) => *next,
+        [greatest, ..] => *greatest,
+        [] => 0,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn float(value: u64) -> f64 {
+    value as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, and the value is not negative"
+)]
+fn whole(value: f64) -> u64 {
+    value.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(count: i64) -> Vec<Timestamp> {
+        let hour = |at| Timestamp::from_second(1_772_352_000 + 3_600 * at).unwrap();
+        (0..count).map(hour).collect()
+    }
+
+    fn labels(chart: &Chart) -> Vec<&str> {
+        chart.ticks.iter().map(|tick| tick.label.as_str()).collect()
+    }
+
+    #[test]
+    fn ticks_are_few_and_round() {
+        for (low, high, unit, expected) in [
+            (0.0, 7.0, Unit::Count, &["0", "2", "4", "6", "8"][..]),
+            (0.0, 0.0, Unit::Count, &["0", "1"]),
+            (-3.0, 12.0, Unit::Count, &["−5", "0", "5", "10", "15"]),
+            (
+                97_900.0,
+                98_211.0,
+                Unit::Count,
+                &[
+                    "97\u{202f}900",
+                    "98\u{202f}000",
+                    "98\u{202f}100",
+                    "98\u{202f}200",
+                    "98\u{202f}300",
+                ],
+            ),
+            (0.0, 900.0, Unit::Milliseconds, &["0", "500 ms", "1000 ms"]),
+            (
+                0.0,
+                95_000.0,
+                Unit::Milliseconds,
+                &["0", "30 s", "60 s", "90 s", "120 s"],
+            ),
+            (
+                0.0,
+                7_000_000.0,
+                Unit::Milliseconds,
+                &["0", "30 min", "60 min", "90 min", "120 min"],
+            ),
+        ] {
+            let ticks = Axis::of(low, high, unit).ticks;
+            let told: Vec<_> = ticks.into_iter().map(|(_, label)| label).collect();
+            assert!(told.len() <= 5, "{told:?}");
+            assert_eq!(told, expected, "{low} to {high}");
+        }
+    }
+
+    #[test]
+    fn a_line_goes_by_time_and_over_what_is_not_known() {
+        let mut instants = at(3);
+        instants.push(Timestamp::from_second(1_772_352_000 + 3_600 * 6).unwrap());
+        let charts = Charts::over(instants).line("Users", &[Some(10), None, Some(20), Some(15)]);
+        let chart = &charts.charts[0];
+        assert_eq!(chart.label, "Users over 3 runs: from 10 to 15");
+        assert_eq!(chart.latest[0].text, "15");
+        assert_eq!(chart.marks.len(), 3);
+        let Shape::Dot { x: middle, y: top } = chart.marks[1].shapes[0] else {
+            panic!("no dot");
+        };
+        let share = (middle - chart.left - 4.0) / (chart.right - chart.left - 8.0);
+        assert!((share - 1.0 / 3.0).abs() < 0.01, "{share}");
+        assert!((top - TOP).abs() < 0.01, "the greatest is at the top");
+        assert_eq!(chart.marks[0].says, "2026-03-01 08:00 UTC: 10");
+        assert_eq!(chart.line.as_ref().unwrap().matches('L').count(), 2);
+    }
+
+    #[test]
+    fn what_never_changes_is_a_line_in_the_middle() {
+        let charts = Charts::over(at(2)).line("Groups", &[Some(7), Some(7)]);
+        assert_eq!(labels(&charts.charts[0]), ["6", "7", "8"]);
+    }
+
+    #[test]
+    fn bars_diverge_from_zero() {
+        let charts =
+            Charts::over(at(2)).diverging("Members", ("joined", "left"), &[(12, 3), (0, 5)]);
+        let chart = &charts.charts[0];
+        let zero = chart.zero.unwrap();
+        let both = &chart.marks[0].shapes;
+        let Shape::Bar { y, height, .. } = both[0] else {
+            panic!("no bar");
+        };
+        assert!((y + height - zero).abs() < 0.01, "it stands on zero");
+        let Shape::Bar { y, class, .. } = both[1] else {
+            panic!("no bar");
+        };
+        assert!((y - zero).abs() < 0.01 && class == "down");
+        assert_eq!(chart.marks[1].shapes.len(), 1, "nothing joined");
+        assert_eq!(
+            chart.marks[1].says,
+            "2026-03-01 09:00 UTC: +0 joined, −5 left"
+        );
+        assert_eq!(chart.latest[1].text, "−5 left");
+    }
+
+    #[test]
+    fn a_bar_far_beyond_all_others_is_cut_off() {
+        let values = [(20_000, 0), (8, 2), (6, 1), (0, 0)];
+        let charts = Charts::over(at(4)).diverging("Members", ("joined", "left"), &values);
+        let chart = &charts.charts[0];
+        assert_eq!(labels(chart), ["−5", "0", "5", "10"]);
+        let first = &chart.marks[0];
+        assert_eq!(
+            first.says,
+            "2026-03-01 08:00 UTC: +20\u{202f}000 joined, −0 left"
+        );
+        let [Shape::Bar { y, .. }, Shape::Cut { .. }] = first.shapes[..] else {
+            panic!("{first:?}");
+        };
+        assert!((y - TOP).abs() < 0.01, "it ends where the axis does");
+        assert_eq!(chart.marks[1].shapes.len(), 2, "the others are whole");
+    }
+
+    #[test]
+    fn every_value_is_in_the_table_the_latest_first() {
+        let charts = Charts::over(at(2))
+            .line("Users", &[None, Some(10_000)])
+            .bars("Duration", Unit::Milliseconds, &[950, 61_000]);
+        assert_eq!(charts.heads().collect::<Vec<_>>(), ["Users", "Duration"]);
+        let rows: Vec<_> = charts.rows().map(|(_, cells)| cells).collect();
+        assert_eq!(rows, [["10\u{202f}000", "1 min 1 s"], ["–", "0.9 s"]]);
+    }
+
+    #[test]
+    fn nothing_and_one_point_can_be_drawn() {
+        for count in [0, 1] {
+            let values = vec![Some(5); count];
+            let charts = Charts::over(at(count as i64)).line("Users", &values).bars(
+                "Requests",
+                Unit::Count,
+                &vec![0; count],
+            );
+            for chart in &charts.charts {
+                for tick in &chart.ticks {
+                    assert!(tick.y.is_finite(), "{chart:?}");
+                }
+                assert_eq!(chart.marks.len(), count);
+            }
+            assert_eq!(charts.is_empty(), count == 0);
+        }
+    }
+}

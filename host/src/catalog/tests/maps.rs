@@ -231,7 +231,7 @@ async fn a_map_in_use_stays() {
     assert!(error.to_string().contains("Daily of Contoso"), "{error}");
     assert_eq!(code(error), "transform-map.in-use");
     assert_eq!(
-        bench.catalog.map(&id).await.unwrap().used_by[0].profile,
+        bench.catalog.map(&id).await.unwrap().map.used_by[0].profile,
         profile.id
     );
     bench

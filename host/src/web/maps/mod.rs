@@ -1,0 +1,52 @@
+//! `/maps`: transform maps, from the list to the editor of their rules.
+
+mod copy;
+mod draft;
+mod editor;
+mod fields;
+mod list;
+mod rows;
+mod trial;
+mod versions;
+
+use axum::Router;
+
+use super::filters;
+use super::form::{Form, Mistakes};
+use super::link::{Foot, address};
+use super::page::{Answer, again, done, go, page};
+use super::shell::{Administers, Operates, Shell};
+use crate::api::Plane;
+use crate::api::problem::Problem;
+use crate::catalog::{MapDetail, MapId, MapRecord};
+
+pub(super) fn routes() -> Router<Plane> {
+    Router::new()
+        .merge(list::routes())
+        .merge(editor::routes())
+        .merge(copy::routes())
+        .merge(versions::routes())
+}
+
+/// The map of an identifier in a path.
+async fn found(plane: &Plane, id: &str) -> Result<(MapId, MapDetail), Problem> {
+    let id = crate::api::transform_maps::map_id(id)?;
+    let map = plane.catalog.map(&id).await?;
+    Ok((id, map))
+}
+
+/// A map of which there are versions.
+async fn found_own(plane: &Plane, id: &str) -> Result<(MapId, MapRecord), Problem> {
+    let (id, detail) = found(plane, id).await?;
+    match id {
+        MapId::Own(_) => Ok((id, detail.map)),
+        MapId::Default { .. } => Err(Problem::not_found("version of the transform map")),
+    }
+}
+
+impl MapRecord {
+    /// Its page.
+    fn address(&self) -> String {
+        format!("/maps/{}", self.id)
+    }
+}

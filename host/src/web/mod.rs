@@ -11,6 +11,8 @@ mod filters;
 mod form;
 mod home;
 mod link;
+mod maps;
+mod models;
 mod notice;
 mod page;
 mod shell;
@@ -42,6 +44,8 @@ const NOUNS: [(&str, &str); 6] = [
 pub(crate) fn router(plane: &Plane) -> Router {
     Router::new()
         .merge(home::routes())
+        .merge(maps::routes())
+        .merge(models::routes())
         .merge(sign_in::routes())
         .layer(from_fn_with_state(Arc::clone(plane), dress::inner))
         .merge(assets::routes())

@@ -27,14 +27,14 @@ pub(super) enum Action {
     Try,
     /// Keep the rules.
     Save,
-    /// Keep the rules, whatever was saved meanwhile.
-    Overwrite,
+    /// Keep the rules in the place of those of this revision, which were saved meanwhile.
+    Overwrite(i64),
 }
 
 impl Action {
     fn read(text: &str) -> Self {
         let (word, place) = text.split_once(':').unwrap_or((text, ""));
-        match (word, place.parse()) {
+        match (word, place.parse::<usize>()) {
             ("add", _) => Self::Add,
             ("up", Ok(place)) => Self::Up(place),
             ("down", Ok(place)) => Self::Down(place),
@@ -42,7 +42,7 @@ impl Action {
             ("find", _) => Self::Find,
             ("try", _) => Self::Try,
             ("save", _) => Self::Save,
-            ("overwrite", _) => Self::Overwrite,
+            ("overwrite", _) => Self::Overwrite(place.parse().unwrap_or(-1)),
             _ => Self::Check,
         }
     }

@@ -67,8 +67,8 @@ async fn list(shell: Shell, State(plane): State<Plane>, Query(wanted): Query<Wan
     let maps = Page::of(maps, limit, MapRecord::position);
     let installed = plane.catalog.types().installed().await?;
     let plugins = installed.into_iter().map(|of| {
-        let version = of.description.map(|description| description.version);
-        (of.name, version.map_or_else(String::new, |v| v.to_string()))
+        let version = of.description.map(|description| description.version.to_string());
+        (of.name, version.unwrap_or_default())
     });
     let plural = if total == 1 { "" } else { "s" };
     let parameters = [

@@ -9,6 +9,7 @@ mod rows;
 mod trial;
 mod versions;
 
+use askama::filters::Safe;
 use axum::Router;
 
 use super::filters;
@@ -18,7 +19,7 @@ use super::page::{Answer, again, done, go, page};
 use super::shell::{Administers, Operates, Shell};
 use crate::api::Plane;
 use crate::api::problem::Problem;
-use crate::catalog::{MapDetail, MapId, MapRecord};
+use crate::catalog::{MapDetail, MapId, MapRecord, Stamp};
 
 pub(super) fn routes() -> Router<Plane> {
     Router::new()
@@ -48,5 +49,12 @@ impl MapRecord {
     /// Its page.
     fn address(&self) -> String {
         format!("/maps/{}", self.id)
+    }
+}
+
+impl Stamp {
+    /// How long ago it was.
+    fn ago(&self, shell: &Shell) -> Safe<String> {
+        Safe(filters::relative(self.at, shell.now))
     }
 }

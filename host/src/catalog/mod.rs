@@ -42,9 +42,9 @@ pub use error::CatalogError;
 pub use form::SecretChanges;
 pub use link::{LinkFilter, LinkRecord, MOST_LINKS, MOST_PLATFORM_GROUPS, NewLink};
 pub use map::{
-    Before, ChangedField, ChangedRule, CloneMap, Compared, MapChange, MapDetail, MapDiff, MapFilter, MapId, MapName,
-    MapRecord, MapUse, MapVersion, MapVersionDetail, MovedRule, NewMap, PlacedRule, Preview,
-    PreviewOf, Record, RulesDraft, SampleOrigin, compared,
+    Before, ChangedField, ChangedRule, CloneMap, Compared, MapChange, MapDetail, MapDiff,
+    MapFilter, MapId, MapName, MapRecord, MapUse, MapVersion, MapVersionDetail, MovedRule, NewMap,
+    PlacedRule, Preview, PreviewOf, Record, RulesDraft, SampleOrigin, compared,
 };
 pub use model::{DataModelRecord, FieldRecord, FieldUse, Side};
 pub use profile::{NewProfile, Profile, ProfileChange};

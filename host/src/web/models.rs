@@ -6,13 +6,13 @@ use axum::extract::State;
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::filters;
 use super::page::{Answer, page};
 use super::shell::Shell;
 use crate::api::Plane;
 use crate::api::extract::{Path, Query};
-use crate::api::problem::Problem;
-use crate::catalog::{DataModelRecord, FieldRecord, Side};
+use crate::api::problem::Problem as Refusal;
+use crate::catalog::{DataModelRecord, FieldRecord, RulesDraft, Side};
+use crate::contract::Problem;
 
 pub(super) fn routes() -> Router<Plane> {
     Router::new()
@@ -56,6 +56,8 @@ struct ModelPage {
     count: String,
     /// Those that are shown.
     fields: Vec<FieldRecord>,
+    /// Of a target model: what the plugin misses in a map without any rule.
+    needs: Vec<Problem>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -73,7 +75,11 @@ async fn read(
 ) -> Answer {
     let models = plane.catalog.data_models().await?;
     let found = models.into_iter().find(|model| model.id == id);
-    let mut model = found.ok_or_else(|| Problem::not_found("data-model"))?;
+    let mut model = found.ok_or_else(|| Refusal::not_found("data-model"))?;
+    let needs = match model.side {
+        Side::Target => needs(&plane, &model.plugin).await?,
+        Side::Source => Vec::new(),
+    };
     let all = std::mem::take(&mut model.fields);
     let mut kinds: Vec<String> = all.iter().map(|field| field.field.kind.clone()).collect();
     kinds.sort();
@@ -97,5 +103,20 @@ async fn read(
         kind: wanted.kind,
         kinds,
         count,
+        needs,
     })
+}
+
+/// What a plugin misses in a map without any rule.
+async fn needs(plane: &Plane, plugin: &str) -> Result<Vec<Problem>, Refusal> {
+    let nothing = RulesDraft {
+        plugin: plugin.to_owned(),
+        source_model: None,
+        target_model: None,
+        rules: Vec::new(),
+    };
+    let mut problems = plane.catalog.validate_rules(nothing).await?;
+    // Others are about the plugin, which then has no rules either.
+    problems.retain(|problem| problem.path == "rules");
+    Ok(problems)
 }

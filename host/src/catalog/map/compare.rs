@@ -55,10 +55,7 @@ fn walk(path: String, before: Option<&Value>, after: Option<&Value>, found: &mut
     }
     let (old_items, new_items) = (before.and_then(items), after.and_then(items));
     if old_items.is_some() || new_items.is_some() {
-        let (old, new) = (
-            old_items.unwrap_or_default(),
-            new_items.unwrap_or_default(),
-        );
+        let (old, new) = (old_items.unwrap_or_default(), new_items.unwrap_or_default());
         for index in 0..old.len().max(new.len()) {
             let at = format!("{path}[{index}]");
             walk(at, old.get(index), new.get(index), found);
@@ -92,7 +89,8 @@ mod tests {
 
     #[test]
     fn every_value_is_told_once_with_what_became_of_it() {
-        let before = json!({"id": "1", "gone": true, "user": {"mail": "a"}, "groups": [{"n": 1}, {"n": 2}]});
+        let before =
+            json!({"id": "1", "gone": true, "user": {"mail": "a"}, "groups": [{"n": 1}, {"n": 2}]});
         let after = json!({"id": "1", "user": {"mail": "b", "name": "Ada"}, "groups": [{"n": 1}]});
         let told: Vec<(String, bool, bool, bool)> = compared(&before, &after)
             .into_iter()

@@ -41,13 +41,15 @@ async function renew(action) {
   const old = document.getElementById("map-work");
   if (!fresh || !old) return;
   swap(old, fresh);
+  // Rules have other numbers now.
+  delete last.source;
+  delete last.target;
   prepare();
   changed = true;
-  const again = action.startsWith("remove") || action === "add" ? null : fresh.querySelector(`button[value^="${action.split(":")[0]}:"]`);
   const here = fresh.querySelector("[autofocus]");
-  const row = here?.closest(".rule");
-  const button = again && row?.querySelector(`button[value^="${action.split(":")[0]}:"]:not(:disabled)`);
-  (button ?? here)?.focus();
+  const word = action.split(":")[0];
+  const button = word !== "add" && here?.closest(".rule").querySelector(`button[value^="${word}:"]:not(:disabled)`);
+  (button || here)?.focus();
 }
 
 let changed = false;

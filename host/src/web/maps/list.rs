@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::{Answer, Foot, Shell, filters, page};
+use super::{Answer, Foot, Shell, page};
 use crate::api::Plane;
 use crate::api::extract::Query;
 use crate::api::page::{Page, Paging};
@@ -67,7 +67,9 @@ async fn list(shell: Shell, State(plane): State<Plane>, Query(wanted): Query<Wan
     let maps = Page::of(maps, limit, MapRecord::position);
     let installed = plane.catalog.types().installed().await?;
     let plugins = installed.into_iter().map(|of| {
-        let version = of.description.map(|description| description.version.to_string());
+        let version = of
+            .description
+            .map(|description| description.version.to_string());
         (of.name, version.unwrap_or_default())
     });
     let plural = if total == 1 { "" } else { "s" };

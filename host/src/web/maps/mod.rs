@@ -14,7 +14,7 @@ use axum::Router;
 
 use super::filters;
 use super::form::{Form, Mistakes};
-use super::link::{Foot, address};
+use super::link::Foot;
 use super::page::{Answer, again, done, go, page};
 use super::shell::{Administers, Operates, Shell};
 use crate::api::Plane;

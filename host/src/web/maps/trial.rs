@@ -277,7 +277,10 @@ impl Trial {
             ..Search::default()
         };
         let first = PageRequest::first(MOST_RECORDS);
-        let found = plane.directory.search(&[key], kind, &search, &first).await?;
+        let found = plane
+            .directory
+            .search(&[key], kind, &search, &first)
+            .await?;
         let found = found.items.into_iter();
         self.records = found.map(|entry| (entry.id, entry.name)).collect();
         Ok(())

@@ -1,3 +1,16 @@
 //! Pages through the whole router.
 
 mod frame;
+mod maps;
+
+use secrecy::ExposeSecret;
+
+use crate::access::{Means, NewSession};
+
+/// What every form of this session carries.
+fn csrf_of(session: &NewSession) -> String {
+    match &session.caller.means {
+        Means::Session { csrf, .. } => csrf.expose_secret().to_owned(),
+        Means::Token { .. } => String::new(),
+    }
+}

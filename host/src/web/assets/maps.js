@@ -7,11 +7,11 @@ let latest = 0;
 // The source and the target that one was in last.
 const last = {};
 
-// The page that the form would lead to.
+// The page that the form would lead to. Its buttons are named `action`, which hides the property of this name.
 async function ask(action) {
   const body = new URLSearchParams([...new FormData(work), ["action", action]]);
   const mine = ++latest;
-  const answer = await fetch(work.action, { method: "POST", body, headers: { accept: "text/html" } });
+  const answer = await fetch(work.getAttribute("action"), { method: "POST", body, headers: { accept: "text/html" } });
   if (mine !== latest || answer.redirected || !answer.headers.get("content-type")?.startsWith("text/html")) return null;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   return mine === latest ? page : null;
@@ -98,7 +98,10 @@ if (work) {
   changed = work.matches("[data-unsaved]");
   work.addEventListener("focusin", (event) => {
     const side = event.target.dataset.side;
-    if (side) last[side] = event.target.name;
+    if (!side) return;
+    last[side] = event.target.name;
+    const model = work.querySelector(`.model[data-side="${side}"]`);
+    if (model) model.open = true;
   });
   work.addEventListener("input", (event) => {
     const name = event.target.name ?? "";

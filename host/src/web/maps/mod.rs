@@ -58,3 +58,20 @@ impl Stamp {
         Safe(filters::relative(self.at, shell.now))
     }
 }
+
+/// A path that may be broken behind its dots and brackets, where it is too long for a line.
+pub(super) fn breakable(path: &str) -> Safe<String> {
+    let safe = filters::escaped(path);
+    Safe(safe.replace('.', ".<wbr>").replace(']', "]<wbr>"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_breaks_between_its_names_and_stays_text() {
+        let text = breakable("groupInfo[].<b>").0;
+        assert_eq!(text, "groupInfo[]<wbr>.<wbr>&lt;b&gt;");
+    }
+}

@@ -90,7 +90,7 @@ pub(super) struct Made {
     pub(super) sample: Vec<Line>,
     /// The map that is compared with.
     pub(super) before: Option<MapName>,
-    /// Values of the documents.
+    /// Values of the documents, those that differ first.
     pub(super) lines: Vec<Line>,
 }
 
@@ -145,12 +145,16 @@ impl Made {
             Some(before) => (Some(before.map), lines(&before.document, &document)),
             None => (None, lines(&document, &document)),
         };
+        let (mut differing, same): (Vec<_>, Vec<_>) = lines_of_document
+            .into_iter()
+            .partition(|line| line.became != "same");
+        differing.extend(same);
         Self {
             name,
             origin: preview.origin,
             sample: lines(&Value::Null, &preview.sample),
             before,
-            lines: lines_of_document,
+            lines: differing,
         }
     }
 

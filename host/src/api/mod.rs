@@ -36,7 +36,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod tokens;
-mod transform_maps;
+pub(crate) mod transform_maps;
 mod users;
 
 use std::sync::Arc;

@@ -42,11 +42,11 @@ pub use error::CatalogError;
 pub use form::SecretChanges;
 pub use link::{LinkFilter, LinkRecord, MOST_LINKS, MOST_PLATFORM_GROUPS, NewLink};
 pub use map::{
-    ChangedField, ChangedRule, CloneMap, MapChange, MapDetail, MapDiff, MapFilter, MapId, MapName,
-    MapRecord, MapUse, MapVersion, MapVersionDetail, MovedRule, NewMap, PlacedRule, Preview,
-    PreviewOf, Record, RulesDraft, SampleOrigin,
+    Before, ChangedField, ChangedRule, CloneMap, Compared, MapChange, MapDetail, MapDiff,
+    MapFilter, MapId, MapName, MapRecord, MapUse, MapVersion, MapVersionDetail, MovedRule, NewMap,
+    PlacedRule, Preview, PreviewOf, Record, RulesDraft, SampleOrigin, compared,
 };
-pub use model::{DataModelRecord, Side};
+pub use model::{DataModelRecord, FieldRecord, FieldUse, Side};
 pub use profile::{NewProfile, Profile, ProfileChange};
 pub use question::{Draft, Tested};
 pub use types::{ConnectorType, Installed, InstalledVersion, Question, Types};

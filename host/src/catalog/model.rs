@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::map::brought;
 use super::{Catalog, CatalogError};
 use crate::contract::{DataModel, Description, Field};
 
@@ -34,7 +35,32 @@ pub struct DataModelRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups_path: Option<String>,
     /// Every field.
-    pub fields: Vec<Field>,
+    pub fields: Vec<FieldRecord>,
+}
+
+/// A field of a data model, and what the plugin itself does with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldRecord {
+    /// The field.
+    #[serde(flatten)]
+    pub field: Field,
+    /// Rules of the plugin's maps that read or give it.
+    pub rules: Vec<FieldUse>,
+}
+
+/// A rule of a map that a plugin brings, as one of its fields sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldUse {
+    /// Identifier of the map.
+    pub map: String,
+    /// Name of the map.
+    pub map_name: String,
+    /// Place of the rule, counted from 0.
+    pub index: usize,
+    /// The fields at its other end: targets of a source, sources of a target.
+    pub fields: Vec<String>,
 }
 
 impl Catalog {
@@ -68,6 +94,36 @@ fn record(description: &Description, side: Side, model: &DataModel) -> DataModel
         side,
         name: model.name.clone(),
         groups_path: model.groups_path.clone(),
-        fields: model.fields.clone(),
+        fields: model
+            .fields
+            .iter()
+            .map(|field| FieldRecord {
+                field: field.clone(),
+                rules: uses(description, side, &field.path),
+            })
+            .collect(),
     }
+}
+
+/// Rules of a plugin's own maps about a field.
+fn uses(description: &Description, side: Side, path: &str) -> Vec<FieldUse> {
+    let mut uses = Vec::new();
+    for (id, map) in brought(description) {
+        for (index, rule) in map.rules.iter().enumerate() {
+            let fields = match side {
+                Side::Source if rule.sources.iter().any(|source| source == path) => {
+                    vec![rule.target.clone()]
+                }
+                Side::Target if rule.target == path => rule.sources.clone(),
+                _ => continue,
+            };
+            uses.push(FieldUse {
+                map: id.to_string(),
+                map_name: map.name.clone(),
+                index,
+                fields,
+            });
+        }
+    }
+    uses
 }

@@ -14,6 +14,8 @@ mod filters;
 mod form;
 mod home;
 mod link;
+mod maps;
+mod models;
 mod notice;
 mod page;
 mod runs;
@@ -50,6 +52,8 @@ pub(crate) fn router(plane: &Plane) -> Router {
     Router::new()
         .merge(connectors::routes())
         .merge(home::routes())
+        .merge(maps::routes())
+        .merge(models::routes())
         .merge(sign_in::routes())
         .merge(runs::routes())
         .merge(plugins::routes())

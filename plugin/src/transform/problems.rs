@@ -85,19 +85,19 @@ fn check_target(
         );
         return;
     }
-    for (earlier, other) in map.rules.iter().enumerate().take(index) {
+    for other in map.rules.iter().take(index) {
         let other = other.target.as_str();
         if other == target {
             report(
                 "target",
-                format!("Rule {earlier} has the same target."),
+                "A rule before it has the same target.".to_owned(),
                 "Remove one of them, or give one rule both sources.".to_owned(),
             );
         } else if within(other, target) || within(target, other) {
             report(
                 "target",
                 format!(
-                    "`{target}` and the target `{other}` of rule {earlier} can't both be: one lies within the other."
+                    "`{target}` and the target `{other}` of a rule before it can't both be: one lies within the other."
                 ),
                 "Remove one of them.".to_owned(),
             );

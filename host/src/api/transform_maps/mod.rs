@@ -1,6 +1,6 @@
 //! `/transform-maps`: how source records become target documents.
 
-mod trial;
+pub(crate) mod trial;
 mod versions;
 
 use axum::extract::State;
@@ -29,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Plane> {
 }
 
 /// The map of an identifier in a path.
-fn map_id(text: &str) -> Result<MapId, Problem> {
+pub(crate) fn map_id(text: &str) -> Result<MapId, Problem> {
     MapId::read(text).ok_or_else(|| CatalogError::NotFound("transform map").into())
 }
 

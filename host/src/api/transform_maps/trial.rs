@@ -15,7 +15,7 @@ use super::super::problem::{FieldError, Problem};
 use super::map_id;
 use crate::catalog::{Preview, PreviewOf, Record, RulesDraft};
 use crate::contract::Rule;
-use crate::directory::ObjectRecord;
+use crate::directory::{Kind, MemberKind};
 
 pub(super) fn routes() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
@@ -52,17 +52,21 @@ async fn validate(
     }))
 }
 
-/// A user whose stored document stands for a record.
+/// A user or group whose stored document stands for a record.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     /// A connector of the map's plugin.
     connector: Uuid,
     /// Identifier of a user at the source.
-    user: String,
+    #[serde(default)]
+    user: Option<String>,
+    /// Identifier of a group at the source; either this or a user.
+    #[serde(default)]
+    group: Option<String>,
 }
 
-/// What a map is tried with: a sample, a stored user, or else a record made up from the source model.
+/// What a map is tried with: a sample, a stored user or group, or else a record made up from the source model.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Trial {
@@ -76,7 +80,7 @@ struct Trial {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     sample: Option<Map<String, Value>>,
-    /// A user whose stored document stands for a record.
+    /// A user or group whose stored document stands for a record.
     #[serde(default)]
     record: Option<Stored>,
 }
@@ -91,7 +95,7 @@ struct DraftTrial {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     sample: Option<Map<String, Value>>,
-    /// A user whose stored document stands for a record.
+    /// A user or group whose stored document stands for a record.
     #[serde(default)]
     record: Option<Stored>,
 }
@@ -102,25 +106,26 @@ struct Tried {
     /// The record and the document.
     #[serde(flatten)]
     preview: Preview,
-    /// Of a stored user: what is stored now, to compare with.
+    /// Of a stored user or group: what is stored now, to compare with.
     #[serde(skip_serializing_if = "Option::is_none")]
     stored: Option<StoredDocument>,
 }
 
-/// A user as the directory has it.
-#[derive(Debug, Serialize, ToSchema)]
-struct StoredDocument {
+/// A user or group as the directory has it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct StoredDocument {
     /// Its name.
-    name: String,
-    /// Its full target document.
+    pub(crate) name: String,
+    /// Its target document; of a user with those of its groups.
     #[schema(value_type = Object)]
-    document: Value,
+    pub(crate) document: Value,
 }
 
 /// Show what a transform map makes of a record.
 ///
-/// The directory keeps what maps made of source records, not these records: for a stored user, the record is
-/// rebuilt by reading the rules in force backwards, and the answer says so.
+/// The directory keeps what maps made of source records, not these records: for a stored user or group, the
+/// record is rebuilt by reading the rules in force backwards, and the answer says so. What these rules make of
+/// it is given too, with every difference.
 #[utoipa::path(
     post, path = "/transform-maps/{map}/preview", tag = "transform maps",
     params(("map" = String, Path, description = "Identifier of the map")),
@@ -175,11 +180,26 @@ async fn attempt(
         (Some(sample), None) => (Record::Given(sample), None),
         (None, None) => (Record::MadeUp, None),
         (None, Some(wanted)) => {
-            let stored = find(plane, &wanted).await?;
-            let record = Record::Stored {
-                connector: wanted.connector,
-                document: stored.document.clone(),
+            let (kind, id, field) = match (&wanted.user, &wanted.group) {
+                (Some(user), None) => (Kind::Users, user, "record.user"),
+                (None, Some(group)) => (Kind::Groups, group, "record.group"),
+                _ => {
+                    return Err(Problem::invalid([FieldError {
+                        path: "record".into(),
+                        message: "It names neither or both of a user and a group.".into(),
+                        remedy: "Give either `user` or `group`.".into(),
+                    }]));
+                }
             };
+            let stored = stored_document(plane, wanted.connector, kind, id).await?;
+            let stored = stored.ok_or_else(|| {
+                Problem::invalid([FieldError {
+                    path: field.into(),
+                    message: "The directory has no such object of this connector.".into(),
+                    remedy: "Give the identifier of one that a run has brought.".into(),
+                }])
+            })?;
+            let record = stored.record(wanted.connector, kind);
             (record, Some(stored))
         }
     };
@@ -187,21 +207,44 @@ async fn attempt(
     Ok(axum::Json(Tried { preview, stored }))
 }
 
-async fn find(plane: &Plane, wanted: &Stored) -> Result<StoredDocument, Problem> {
-    let object = match key_of(plane, wanted.connector).await? {
-        Some(key) => plane.directory.object(key, &wanted.user).await?,
+impl StoredDocument {
+    /// The record that is tried in its place.
+    pub(crate) fn record(&self, connector: Uuid, kind: Kind) -> Record {
+        let document = self.document.clone();
+        match kind {
+            Kind::Users => Record::Stored {
+                connector,
+                document,
+            },
+            Kind::Groups => Record::StoredGroup {
+                connector,
+                document,
+            },
+        }
+    }
+}
+
+/// What the directory has stored of a user or group.
+pub(crate) async fn stored_document(
+    plane: &Plane,
+    connector: Uuid,
+    kind: Kind,
+    id: &str,
+) -> Result<Option<StoredDocument>, Problem> {
+    let object = match key_of(plane, connector).await? {
+        Some(key) => plane.directory.object(key, id).await?,
         None => None,
     };
-    match object {
-        Some(ObjectRecord {
-            name,
-            target_document: Some(document),
-            ..
-        }) => Ok(StoredDocument { name, document }),
-        _ => Err(Problem::invalid([FieldError {
-            path: "record.user".into(),
-            message: "The directory has no such user of this connector.".into(),
-            remedy: "Give the identifier of a user that a run has brought.".into(),
-        }])),
-    }
+    let Some(object) = object else {
+        return Ok(None);
+    };
+    let document = match (kind, object.kind) {
+        (Kind::Users, MemberKind::User) => object.target_document,
+        (Kind::Groups, MemberKind::Group) => object.document,
+        _ => None,
+    };
+    Ok(document.map(|document| StoredDocument {
+        name: object.name,
+        document,
+    }))
 }

@@ -1,6 +1,7 @@
 //! Transform maps: those that plugins bring, which are read-only, and administrators' own, in versions.
 
 mod change;
+mod compare;
 mod diff;
 mod id;
 mod preview;
@@ -17,10 +18,11 @@ use super::connector::Stamp;
 use super::input::given;
 use crate::contract::Rule;
 
+pub use compare::{Compared, compared};
 pub use diff::{ChangedField, ChangedRule, MapDiff, MovedRule, PlacedRule};
 pub use id::MapId;
 pub(in crate::catalog) use id::brought;
-pub use preview::{Preview, PreviewOf, Record, SampleOrigin};
+pub use preview::{Before, Preview, PreviewOf, Record, SampleOrigin};
 pub use read::MapFilter;
 pub use rules::RulesDraft;
 pub use version::{MapVersion, MapVersionDetail};
@@ -57,6 +59,8 @@ pub struct MapRecord {
     pub version: i64,
     /// How many profiles use it.
     pub uses: u64,
+    /// Profiles that use it, by connector and name.
+    pub used_by: Vec<MapUse>,
     /// Its making.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Stamp>,
@@ -74,8 +78,6 @@ pub struct MapDetail {
     pub map: MapRecord,
     /// The rules of the newest version.
     pub rules: Vec<Rule>,
-    /// Profiles that use it.
-    pub used_by: Vec<MapUse>,
 }
 
 /// A profile that uses a map.

@@ -1,12 +1,13 @@
 //! What a map makes of a record.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::compare::{Compared, compared};
 use super::rules::{active, located};
-use super::{MapId, RulesDraft, sample};
+use super::{MapId, MapName, RulesDraft, brought, sample};
 use crate::catalog::connector::find as find_connector;
 use crate::catalog::input::{Findings, is_shallow};
 use crate::catalog::{Catalog, CatalogError};
@@ -39,11 +40,18 @@ pub enum Record {
     MadeUp,
     /// This one.
     Given(Map<String, Value>),
-    /// A document that a connector's run has stored, read backwards.
+    /// A document of a user that a connector's run has stored, read backwards.
     Stored {
         /// The connector.
         connector: Uuid,
         /// The full target document.
+        document: Value,
+    },
+    /// A document of a group that a connector's run has stored, read backwards.
+    StoredGroup {
+        /// The connector.
+        connector: Uuid,
+        /// The group's own document: an element of the target's list of groups.
         document: Value,
     },
 }
@@ -73,6 +81,28 @@ pub struct Preview {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub document: Option<Value>,
+    /// What rules that are saved make of the same record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+}
+
+/// What rules that are saved make of the record that others are tried with: of a stored object those that the
+/// connector's profile uses, else those of the newest version of the map.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Before {
+    /// The map.
+    pub map: MapName,
+    /// Its document.
+    #[schema(value_type = Object)]
+    pub document: Value,
+    /// Values in which the document under the other rules differs.
+    pub differences: Vec<Compared>,
+}
+
+/// Rules that are saved.
+struct Saved {
+    map: MapName,
+    rules: Vec<Rule>,
 }
 
 impl Catalog {
@@ -81,22 +111,34 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Invalid`] where the rules or the record can't be; [`CatalogError::NotFound`].
     pub async fn preview(&self, of: PreviewOf, record: Record) -> Result<Preview, CatalogError> {
-        let (wanted, map) = self.previewed(of).await?;
-        let (sample, origin) = match record {
+        let (wanted, map, saved) = self.previewed(of).await?;
+        let (sample, origin, saved) = match record {
             Record::MadeUp => {
                 let description = self.types.description(&wanted).await?;
-                (
-                    sample::made_up(&description.source_model),
-                    SampleOrigin::Generated,
-                )
+                let sample = sample::made_up(&description.source_model);
+                (sample, SampleOrigin::Generated, saved)
             }
-            Record::Given(members) => (Value::Object(members), SampleOrigin::Given),
+            Record::Given(members) => (Value::Object(members), SampleOrigin::Given, saved),
             Record::Stored {
                 connector,
                 document,
             } => {
-                let rules = self.rules_in_force(connector, &wanted).await?;
-                (sample::rebuilt(&document, &rules), SampleOrigin::Rebuilt)
+                let saved = self.rules_in_force(connector, &wanted).await?;
+                let sample = sample::rebuilt(&document, &saved.rules);
+                (sample, SampleOrigin::Rebuilt, Some(saved))
+            }
+            Record::StoredGroup {
+                connector,
+                document,
+            } => {
+                let saved = self.rules_in_force(connector, &wanted).await?;
+                let description = self.types.description(&wanted).await?;
+                let document = match &description.target_model.groups_path {
+                    Some(path) => json!({ path: [document] }),
+                    None => document,
+                };
+                let sample = sample::rebuilt(&document, &saved.rules);
+                (sample, SampleOrigin::Rebuilt, Some(saved))
             }
         };
         let text = sample.to_string();
@@ -113,23 +155,65 @@ impl Catalog {
         let document = document.map_err(|problems| {
             CatalogError::Invalid(problems.into_iter().map(located).collect())
         })?;
+        let document = serde_json::from_str(&document)?;
+        let before = match saved {
+            Some(saved) => self.before(&wanted, &map, saved, &text, &document).await?,
+            None => None,
+        };
         Ok(Preview {
             sample,
             origin,
-            document: Some(serde_json::from_str(&document)?),
+            document: Some(document),
+            before,
         })
     }
 
-    async fn previewed(&self, of: PreviewOf) -> Result<(Wanted, TransformMap), CatalogError> {
+    /// What saved rules make of a sample; nothing where the plugin no longer takes them.
+    async fn before(
+        &self,
+        wanted: &Wanted,
+        map: &TransformMap,
+        saved: Saved,
+        sample: &str,
+        after: &Value,
+    ) -> Result<Option<Before>, CatalogError> {
+        let map = TransformMap {
+            rules: saved.rules,
+            ..map.clone()
+        };
+        let Ok(document) = self.types.preview(wanted, &map, sample).await? else {
+            return Ok(None);
+        };
+        let document = serde_json::from_str(&document)?;
+        let mut differences = compared(&document, after);
+        differences.retain(Compared::differs);
+        Ok(Some(Before {
+            map: saved.map,
+            document,
+            differences,
+        }))
+    }
+
+    async fn previewed(
+        &self,
+        of: PreviewOf,
+    ) -> Result<(Wanted, TransformMap, Option<Saved>), CatalogError> {
         let mut findings = Findings::default();
-        let (wanted, map) = match of {
+        let (wanted, map, saved) = match of {
             PreviewOf::Draft(draft) => {
                 let wanted = active(&draft.plugin);
                 let map = self.examine_rules(draft, &mut findings).await?;
-                (wanted, map)
+                (wanted, map, None)
             }
             PreviewOf::Map { id, version, rules } => {
                 let (wanted, mut map) = self.map_and_plugin(&id).await?;
+                let saved = (version.is_some() || rules.is_some()).then(|| Saved {
+                    map: MapName {
+                        id: id.to_string(),
+                        name: Some(map.name.clone()),
+                    },
+                    rules: map.rules.clone(),
+                });
                 if let Some(version) = version {
                     map.rules = self.map_version(&id, version).await?.rules;
                 }
@@ -137,12 +221,12 @@ impl Catalog {
                     map.rules = rules;
                     self.examine_map(&wanted, &map, &mut findings).await?;
                 }
-                (wanted, Some(map))
+                (wanted, Some(map), saved)
             }
         };
         findings.end()?;
         let map = map.ok_or(CatalogError::NotFound("connector type"))?;
-        Ok((wanted, map))
+        Ok((wanted, map, saved))
     }
 
     /// The rules by which a connector's documents are made: those of its first active profile's map, else of
@@ -151,7 +235,7 @@ impl Catalog {
         &self,
         connector: Uuid,
         previewed: &Wanted,
-    ) -> Result<Vec<Rule>, CatalogError> {
+    ) -> Result<Saved, CatalogError> {
         let (wanted, map): (Wanted, Option<String>) = self
             .database
             .read::<_, CatalogError>(async |connection| {
@@ -177,14 +261,24 @@ impl Catalog {
             );
             findings.end()?;
         }
-        let map = match map.as_deref().and_then(MapId::read) {
-            Some(id) => self.map_for(&id, &wanted).await?,
+        let (id, map) = match map.as_deref().and_then(MapId::read) {
+            Some(id) => {
+                let map = self.map_for(&id, &wanted).await?;
+                (id, map)
+            }
             None => {
                 let description = self.types.description(&wanted).await?;
-                let first = description.maps.first().cloned();
+                let first = brought(&description).next();
+                let first = first.map(|(id, map)| (id, map.clone()));
                 first.ok_or(CatalogError::NotFound("transform map"))?
             }
         };
-        Ok(map.rules)
+        Ok(Saved {
+            map: MapName {
+                id: id.to_string(),
+                name: Some(map.name),
+            },
+            rules: map.rules,
+        })
     }
 }

@@ -8,7 +8,7 @@ use super::{MapDetail, MapId, MapRecord, MapUse, brought};
 use crate::catalog::connector::stamp;
 use crate::catalog::input::folded;
 use crate::catalog::{Catalog, CatalogError, uuid};
-use crate::contract::{Description, TransformMap};
+use crate::contract::{Description, Rule, TransformMap};
 use crate::database::DatabaseError;
 use crate::plugin::registry::Wanted;
 
@@ -26,14 +26,18 @@ pub struct MapFilter {
 
 /// Of a map.
 const COLUMNS: &str = "id, revision, name, plugin, source_model, target_model, version, created_at, \
-     created_by, changed_at, changed_by, \
-     (SELECT count(*) FROM profile WHERE profile.map = transform_map.id) AS uses";
+     created_by, changed_at, changed_by";
 
 impl MapRecord {
     /// Its place in the list: those that plugins bring come first, then own ones, each by name.
     #[must_use]
     pub fn position(&self) -> (bool, String, String) {
         (!self.read_only, folded(&self.name), self.id.clone())
+    }
+
+    fn used(&mut self, by: Vec<MapUse>) {
+        self.uses = u64::try_from(by.len()).unwrap_or(u64::MAX);
+        self.used_by = by;
     }
 }
 
@@ -59,9 +63,6 @@ impl Catalog {
         let own = self
             .database
             .read::<_, CatalogError>(async |connection| {
-                for map in &mut maps {
-                    map.uses = count_uses(connection, &map.id).await?;
-                }
                 let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
                     "SELECT {COLUMNS} FROM transform_map"
                 )))
@@ -86,6 +87,14 @@ impl Catalog {
             maps.retain(|map| map.position() > *after);
         }
         maps.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        self.database
+            .read::<_, CatalogError>(async |connection| {
+                for map in &mut maps {
+                    map.used(uses(connection, &map.id).await?);
+                }
+                Ok(())
+            })
+            .await?;
         Ok((maps, total))
     }
 
@@ -111,19 +120,15 @@ impl Catalog {
             .database
             .read::<_, CatalogError>(async |connection| uses(connection, &text).await)
             .await?;
-        map.uses = u64::try_from(used_by.len()).unwrap_or(u64::MAX);
-        Ok(MapDetail {
-            map,
-            rules,
-            used_by,
-        })
+        map.used(used_by);
+        Ok(MapDetail { map, rules })
     }
 
     async fn default_map_of(
         &self,
         plugin: &str,
         id: &MapId,
-    ) -> Result<(MapRecord, Vec<crate::contract::Rule>), CatalogError> {
+    ) -> Result<(MapRecord, Vec<Rule>), CatalogError> {
         let types = self.types.installed().await?;
         let of_plugin = types.iter().find(|installed| installed.name == plugin);
         let description = of_plugin.and_then(|installed| installed.description.as_deref());
@@ -217,14 +222,6 @@ pub(super) async fn uses(
     Ok(uses.collect::<Result<_, DatabaseError>>()?)
 }
 
-async fn count_uses(connection: &mut SqliteConnection, id: &str) -> Result<u64, sqlx::Error> {
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM profile WHERE map = $1")
-        .bind(id)
-        .fetch_one(connection)
-        .await?;
-    Ok(count.unsigned_abs())
-}
-
 /// The plugin and the newest version of an own map.
 async fn newest(
     connection: &mut SqliteConnection,
@@ -261,13 +258,13 @@ fn default_record(description: &Description, id: &MapId, map: &TransformMap) -> 
         revision: 0,
         version: 0,
         uses: 0,
+        used_by: Vec::new(),
         created: None,
         changed: None,
     }
 }
 
 fn own_record(row: &SqliteRow) -> Result<MapRecord, DatabaseError> {
-    let uses: i64 = row.try_get("uses")?;
     Ok(MapRecord {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
@@ -277,7 +274,8 @@ fn own_record(row: &SqliteRow) -> Result<MapRecord, DatabaseError> {
         read_only: false,
         revision: row.try_get("revision")?,
         version: row.try_get("version")?,
-        uses: uses.unsigned_abs(),
+        uses: 0,
+        used_by: Vec::new(),
         created: Some(stamp(row, "created_at", "created_by")?),
         changed: Some(stamp(row, "changed_at", "changed_by")?),
     })

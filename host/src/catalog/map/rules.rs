@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::catalog::input::{Findings, TEXT_CHARACTERS, is_shallow};
 use crate::catalog::{Catalog, CatalogError};
-use crate::contract::{Problem, Rule, TransformMap};
+use crate::contract::{DataModel, Problem, Rule, TransformMap};
 use crate::plugin::registry::Wanted;
 
 /// Most rules of a map.
@@ -43,6 +43,35 @@ impl Catalog {
         let mut findings = Findings::default();
         self.examine_rules(draft, &mut findings).await?;
         Ok(findings.into_problems())
+    }
+
+    /// What a plugin says about the functions that rules may name. It declares no list of them, and tells which
+    /// there are to whoever names one that isn't there.
+    ///
+    /// # Errors
+    /// Where the plugin can't be had or fails.
+    pub async fn known_functions(&self, plugin: &str) -> Result<Option<String>, CatalogError> {
+        let wanted = active(plugin);
+        let description = self.types.description(&wanted).await?;
+        let first = |model: &DataModel| model.fields.first().map(|field| field.path.clone());
+        let rule = Rule {
+            target: first(&description.target_model).unwrap_or_default(),
+            sources: first(&description.source_model).into_iter().collect(),
+            functions: vec!["?".to_owned()],
+            default_value: None,
+            note: None,
+        };
+        let map = TransformMap {
+            name: String::new(),
+            source_model: description.source_model.name.clone(),
+            target_model: description.target_model.name.clone(),
+            rules: vec![rule],
+        };
+        let problems = self.types.validate(&wanted, &map).await?;
+        let about_it = problems
+            .into_iter()
+            .find(|problem| problem.path == "rules[0].functions[0]");
+        Ok(about_it.map(|problem| problem.remedy))
     }
 
     /// The map of a draft, where its plugin can be had; whatever is wrong with it is found.

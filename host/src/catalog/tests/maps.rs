@@ -230,10 +230,13 @@ async fn a_map_in_use_stays() {
         .unwrap_err();
     assert!(error.to_string().contains("Daily of Contoso"), "{error}");
     assert_eq!(code(error), "transform-map.in-use");
-    assert_eq!(
-        bench.catalog.map(&id).await.unwrap().used_by[0].profile,
-        profile.id
-    );
+    let (maps, _) = bench
+        .catalog
+        .maps(&MapFilter::default(), None, 9)
+        .await
+        .unwrap();
+    let listed = maps.iter().find(|one| one.id == map.map.id).unwrap();
+    assert_eq!((listed.uses, listed.used_by[0].profile), (1, profile.id));
     bench
         .catalog
         .delete_profile(&admin(), connector, profile.id, None)
@@ -281,6 +284,24 @@ async fn a_map_is_tried_with_a_record_of_any_origin() {
     let tried = bench.catalog.preview(of(None), stored).await.unwrap();
     assert_eq!(tried.origin, SampleOrigin::Rebuilt);
     assert_eq!(tried.sample, json!({"id": "8"}));
+    let saved = tried.before.unwrap();
+    assert_eq!(saved.map.id, "default.entra.default");
+    assert!(saved.differences.is_empty(), "{saved:?}");
+    let group = Record::StoredGroup {
+        connector,
+        document: json!({"idpGroup": "g1"}),
+    };
+    let tried = bench.catalog.preview(of(None), group).await.unwrap();
+    assert_eq!(tried.origin, SampleOrigin::Rebuilt);
+    let other = of(Some(json!([rule("externalId", "mail")])));
+    let given = read(json!({"id": "7", "mail": "m"}));
+    let tried = bench.catalog.preview(other, Record::Given(given)).await;
+    let differences = tried.unwrap().before.unwrap().differences;
+    let told: Vec<_> = differences
+        .iter()
+        .map(|value| value.path.as_str())
+        .collect();
+    assert_eq!(told, ["externalId", "userData.emailId"]);
     let wrong = of(Some(json!([rule("nope", "id")])));
     let error = bench
         .catalog

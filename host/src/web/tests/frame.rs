@@ -1,3 +1,4 @@
+use super::csrf_of;
 use crate::access::Role;
 use crate::api::testing::{Host, ask};
 
@@ -123,14 +124,4 @@ async fn a_program_gets_problems_as_json() {
     let host = Host::new().await;
     let answer = host.call(ask("POST", "/sign-out")).await;
     assert_eq!(answer.code(), "access.sign-in");
-}
-
-/// What every form of this session carries.
-fn csrf_of(session: &crate::access::NewSession) -> String {
-    use crate::access::Means;
-    use secrecy::ExposeSecret;
-    match &session.caller.means {
-        Means::Session { csrf, .. } => csrf.expose_secret().to_owned(),
-        Means::Token { .. } => String::new(),
-    }
 }

@@ -8,3 +8,16 @@ mod runs;
 mod plugins;
 mod settings;
 mod users;
+mod maps;
+
+use secrecy::ExposeSecret;
+
+use crate::access::{Means, NewSession};
+
+/// What every form of this session carries.
+fn csrf_of(session: &NewSession) -> String {
+    match &session.caller.means {
+        Means::Session { csrf, .. } => csrf.expose_secret().to_owned(),
+        Means::Token { .. } => String::new(),
+    }
+}

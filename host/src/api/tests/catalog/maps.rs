@@ -87,6 +87,25 @@ async fn a_map_is_previewed_with_a_real_user_beside_what_is_stored() {
         json!({"userData.emailId": "ada@contoso.example"})
     );
     assert_eq!(tried["stored"]["name"], "Ada");
+    assert_eq!(tried["before"]["map"]["name"], "With mail");
+    assert_eq!(
+        tried["before"]["differences"],
+        json!([{"path": "externalId", "before": "u1"}])
+    );
+    let group = json!({
+        "draft": trial["draft"], "record": {"connector": id, "group": "g1"},
+    });
+    let of_group = desk
+        .ask("POST", "/transform-maps/preview", Some(&group))
+        .await;
+    assert_eq!(of_group.json()["stored"]["name"], "Finance");
+    let both = json!({
+        "draft": trial["draft"], "record": {"connector": id, "group": "g1", "user": "u1"},
+    });
+    let answer = desk
+        .ask("POST", "/transform-maps/preview", Some(&both))
+        .await;
+    assert_eq!(paths(&answer), ["record"]);
     let nobody = json!({
         "draft": trial["draft"], "record": {"connector": id, "user": "u2"},
     });

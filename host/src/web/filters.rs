@@ -184,6 +184,35 @@ pub(super) fn escaped(text: &str) -> String {
     safe
 }
 
+/// A text in which what stands between backticks is code: `` `groups` ``.
+#[filter_fn]
+pub fn marked(text: impl fmt::Display, _: &dyn Values) -> Result<Safe<String>> {
+    let text = text.to_string();
+    let mut parts = text.split('`');
+    let mut html = escaped(parts.next().unwrap_or_default());
+    while let Some(code) = parts.next() {
+        match parts.next() {
+            Some(after) => {
+                html += &format!("<code>{}</code>{}", escaped(code), escaped(after));
+            }
+            // A backtick without another stands for itself.
+            None => html += &format!("`{}", escaped(code)),
+        }
+    }
+    Ok(Safe(html))
+}
+
+/// The same with its first letter in upper case, and all others as they are.
+#[filter_fn]
+pub fn capitalize_first(text: impl fmt::Display, _: &dyn Values) -> Result<String> {
+    let text = text.to_string();
+    let mut letters = text.chars();
+    Ok(match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => text,
+    })
+}
+
 /// `s` where it is more than one, for a noun behind a number.
 #[filter_fn]
 pub fn s(count: impl Count, _: &dyn Values) -> Result<&'static str> {

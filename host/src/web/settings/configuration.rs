@@ -5,6 +5,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 
+use super::super::filters;
 use super::super::page::{Answer, page};
 use super::super::shell::Shell;
 use crate::api::Plane;

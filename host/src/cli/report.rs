@@ -25,10 +25,7 @@ pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
         RunState::Cancelled => "Cancelled",
         RunState::Interrupted => "Interrupted",
     };
-    let mode = match report.mode {
-        Mode::Snapshot => "snapshot",
-        Mode::Incremental => "incremental",
-    };
+    let mode = report.mode.word();
     let resumed = if report.resumed { ", resumed" } else { "" };
     writeln!(
         out,

@@ -225,7 +225,7 @@ impl Metrics {
     /// A run of this connector has ended.
     pub fn run_ended(&self, connector: &str, report: &Report) {
         let name = self.connectors.bounded(connector);
-        let mode = mode_word(report.mode);
+        let mode = Mode::word(report.mode);
         let run = Run {
             connector: name.clone(),
             mode,
@@ -301,13 +301,6 @@ trait Registrable {
 impl<M: Metric + Clone> Registrable for M {
     fn register(&self, registry: &mut Registry, name: &str, help: &str) {
         registry.register(name, help, self.clone());
-    }
-}
-
-fn mode_word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Snapshot => "snapshot",
-        Mode::Incremental => "incremental",
     }
 }
 

@@ -79,7 +79,7 @@ impl Work {
                     .bind(filter.connector.map(|id| id.to_string()))
                     .bind(filter.profile.map(|id| id.to_string()))
                     .bind(filter.state.map(RunStatus::word))
-                    .bind(filter.mode.map(mode_word))
+                    .bind(filter.mode.map(Mode::word))
                     .bind(filter.trigger.map(TriggerKind::word))
                     .bind(&filter.fault)
                     .bind(filter.since.map(millis))

@@ -1,20 +1,13 @@
 //! How pages say what runs are.
 
 use crate::audit::{Actor, ActorKind};
-use crate::directory::{MemberKind, Mode, RemovalReason};
+use crate::directory::{MemberKind, RemovalReason};
 use crate::work::{AskedMode, Run, RunFault};
-
-pub(super) fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Snapshot => "snapshot",
-        Mode::Incremental => "incremental",
-    }
-}
 
 /// The mode that a run is or was of, or what is known before that.
 pub(super) fn mode_of(run: &Run) -> &'static str {
     match (run.mode, run.asked) {
-        (Some(known), _) => mode(known),
+        (Some(known), _) => known.word(),
         (None, AskedMode::Snapshot) => "snapshot",
         (None, AskedMode::Auto) => "–",
     }

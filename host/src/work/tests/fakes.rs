@@ -164,6 +164,7 @@ impl Script {
             Act::Report(report, directory_run) => Outcome::Ended {
                 report,
                 directory_run,
+                holdings: None,
             },
             Act::Fail(fault) => Outcome::Failed {
                 fault,

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
+use crate::browser::Browser;
 use crate::host;
 use crate::server::{Api, PASSWORD, ServerUnderTest, Setup};
 use crate::simulator::{
@@ -25,6 +26,9 @@ pub struct Showcase {
     pub contoso: Simulator,
     /// The tenant of the connector that is held.
     pub fabrikam: Simulator,
+    /// What stands for a name in a path: `connector`, `map`, `first` and `run` (the first and the last of its runs),
+    /// `group`, `inner` (a group in it) and `user` (who is in that one), `failed` (a connector) and `failure` (its
+    /// run), `waiting` (a connector) and `held` (its run), `draft`.
     places: BTreeMap<&'static str, String>,
 }
 
@@ -57,24 +61,35 @@ impl Showcase {
         Ok(showcase)
     }
 
-    /// The identifier that stands for a name in a path: `connector`, `run`, `first`, `group`, `user`, `map`, `failed`
-    /// (a connector), `failure` (its run), `waiting` (a connector), `held` (its run).
+    /// A path with what stands for the names in braces; none where one of them stands for nothing.
     #[must_use]
-    pub fn place(&self, name: &str) -> Option<&str> {
-        self.places.get(name).map(String::as_str)
-    }
-
-    /// A path with what stands for the names in braces.
-    ///
-    /// # Errors
-    /// Where there is a name that stands for nothing.
-    pub fn path(&self, template: &str) -> anyhow::Result<String> {
+    pub fn path(&self, template: &str) -> Option<String> {
         let mut path = template.to_owned();
         for (name, identifier) in &self.places {
             path = path.replace(&format!("{{{name}}}"), identifier);
         }
-        ensure!(!path.contains('{'), "nothing stands for a part of {path}");
-        Ok(path)
+        (!path.contains('{')).then_some(path)
+    }
+
+    /// Begins a connector in the wizard as whoever browses, so that its pages are there too; it is called `draft`.
+    ///
+    /// # Errors
+    /// Where the wizard doesn't go on.
+    pub async fn draft(&mut self, browser: &Browser) -> anyhow::Result<()> {
+        browser
+            .open("/connectors/new?plugin=entra-directory-sync")
+            .await?;
+        if browser.page().await?.status == 404 {
+            return Ok(());
+        }
+        browser.fill("Name", "Contoso Europe").await?;
+        browser.click("Save and continue").await?;
+        browser.arrive("/connectors/new/").await?;
+        let path = browser.path().await?;
+        let draft = path.split(['/', '?']).nth(3);
+        let draft = draft.context("a draft has an identifier")?.to_owned();
+        self.places.insert("draft", draft);
+        Ok(())
     }
 
     async fn people(&mut self) -> anyhow::Result<()> {

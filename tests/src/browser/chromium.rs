@@ -1,6 +1,7 @@
 //! chromedriver and its Chromium, as processes.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -27,12 +28,16 @@ const CHROMIUM: [&str; 4] = [
 ];
 
 /// Runs a command until standard input ends, as it does when whoever holds the other end is gone for whatever reason;
-/// then ends it and removes the folder. Chromium hangs on a pipe of chromedriver's and ends with it.
+/// then ends it and removes the folder, into which Chromium may write for a moment: it hangs on a pipe of chromedriver's,
+/// and ends with it.
 const UNTIL_ALONE: &str = r#"folder=$1; shift
 "$@" & driver=$!
 cat > /dev/null
 kill "$driver" 2> /dev/null; wait "$driver" 2> /dev/null
-rm -rf "$folder""#;
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  rm -rf "$folder" 2> /dev/null; sleep 0.2
+  [ -e "$folder" ] || exit 0
+done"#;
 
 /// A browser of its own, which ends when this is dropped or the process ends.
 #[derive(Debug)]
@@ -143,6 +148,8 @@ impl Driver {
             .arg(format!("--log-path={}", log(folder.path()).display()))
             .env("HOME", folder.path())
             .env("TMPDIR", folder.path())
+            // What ends the process by a signal to its group must leave it time to clear up.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -1,6 +1,8 @@
 // What is measured of the page that is open.
 const [arrival] = performance.getEntriesByType("navigation");
 const root = document.documentElement;
+// A phone zooms out for what doesn't fit, and takes the window for wider than its screen.
+const width = Math.min(root.clientWidth, screen.width);
 // Links are asked for by their text and their address, without what names a place on the page.
 const links = [...document.querySelectorAll("a[href]")].map((link) => ({
   text: link.textContent.trim().replace(/\s+/g, " ") || link.getAttribute("aria-label") || "",
@@ -12,13 +14,13 @@ const links = [...document.querySelectorAll("a[href]")].map((link) => ({
 }));
 // Wider than the window, and neither inside something that scrolls by itself nor cut off.
 const sticksOut = (element) => {
-  if (element.getBoundingClientRect().right <= root.clientWidth + 1) return false;
+  if (element.getBoundingClientRect().right <= width + 1) return false;
   for (let up = element.parentElement; up && up !== document.body; up = up.parentElement) {
     if (getComputedStyle(up).overflowX !== "visible") return false;
   }
   return true;
 };
-const wide = root.scrollWidth > root.clientWidth
+const wide = root.scrollWidth > width
   ? [...document.body.querySelectorAll("*")].filter(sticksOut).slice(0, 5).map((element) => element.outerHTML.slice(0, 120))
   : [];
 const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
@@ -30,7 +32,7 @@ return {
   title: document.title,
   headings: [...document.querySelectorAll("h1")].map((heading) => heading.textContent.trim()),
   links,
-  width: root.clientWidth,
+  width,
   needs: root.scrollWidth,
   wide,
   twice: ids.filter((id, place) => ids.indexOf(id) !== place),

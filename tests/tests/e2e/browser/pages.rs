@@ -10,10 +10,11 @@ use crate::server::bare;
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_sound_and_accessible_and_fits_a_phone() {
     let Some(chromium) = chromium() else { return };
-    let showcase = showcase().await;
+    let mut showcase = showcase().await;
     let session = showcase.server.sign_in(ADMIN, PASSWORD).await.unwrap();
     let visit = chromium.visit(&showcase.server, &Look::desktop()).await;
     visit.be(session.credentials()).await.unwrap();
+    showcase.draft(&visit).await.unwrap();
     let found = crawl(&visit, &session, sound::everything).await;
     super::tell(&format!(
         "{} kinds of pages: {:?}",
@@ -57,7 +58,7 @@ async fn the_doors_are_sound_and_accessible_and_fit_a_phone() {
     visit.see("access.setup-code").await.unwrap();
     look("/setup with a wrong code", "Set up", 422).await;
     server.set_up().await.unwrap();
-    visit.open("/runs?mode=snapshot").await.unwrap();
+    visit.open("/sign-in").await.unwrap();
     look("/sign-in", "Sign in", 200).await;
     visit.fill("Name", ADMIN).await.unwrap();
     visit.fill("Password", "not the password").await.unwrap();
@@ -65,4 +66,34 @@ async fn the_doors_are_sound_and_accessible_and_fit_a_phone() {
     visit.see("access.").await.unwrap();
     look("/sign-in with a wrong password", "Sign in", 422).await;
     nothing_wrong(&faults);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_page_is_found() {
+    let Some(chromium) = chromium() else { return };
+    let server = ServerUnderTest::ready(bare()).await.unwrap();
+    let visit = chromium.visit(&server, &Look::desktop()).await;
+    visit.open("/sign-in").await.unwrap();
+    let spoil = "document.title = '';
+        document.querySelector('label[for=name]').remove();
+        document.querySelector('main').insertAdjacentHTML('beforeend',
+            '<h1 id=name>Twice</h1><p style=\"color: red\">No style here</p><hr>');
+        document.querySelector('hr').style.width = '900px';
+        const script = document.createElement('script');
+        script.textContent = 'alert(1)';
+        document.body.append(script);";
+    visit.execute(spoil, vec![]).await.unwrap();
+    let page = visit.page().await.unwrap();
+    let found = sound::everything(&visit, &page).await.join("\n");
+    for fault in [
+        "the title",
+        "not one heading",
+        "more than one element is called",
+        "console: security",
+        "light: label",
+        "dark: label",
+        "pixels wide on a phone",
+    ] {
+        assert!(found.contains(fault), "{fault} is not found, but: {found}");
+    }
 }

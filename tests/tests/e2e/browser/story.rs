@@ -64,7 +64,7 @@ impl Story {
             .await
             .unwrap();
         page.click("Sign in").await.unwrap();
-        page.see("access.credentials").await.unwrap();
+        page.see("access.wrong-password").await.unwrap();
         accessible(page).await;
     }
 

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod browser;
 mod catalog;
 mod changes;
 mod command;

@@ -30,20 +30,10 @@ struct Adapter {
 fn node() -> Option<&'static Adapter> {
     static INSTALLED: OnceLock<Option<Adapter>> = OnceLock::new();
     once(&INSTALLED, "Node", || {
-        let version = version("node", [20, 0])?;
-        let source = source("node");
-        let folder = installed(&version, &source.join("package-lock.json"), |folder| {
-            for file in ["package.json", "package-lock.json", ".npmrc"] {
-                std::fs::copy(source.join(file), folder.join(file))?;
-            }
-            let arguments = "ci --ignore-scripts --no-audit --no-fund --fetch-retries=1";
-            run(Command::new("npm")
-                .args(arguments.split(' '))
-                .current_dir(folder))
-        })?;
+        let folder = node_with(&source("node"))?;
         // Node looks for packages beside the script.
         let script = folder.join("snapshot.mjs");
-        std::fs::copy(source.join("snapshot.mjs"), &script)?;
+        std::fs::copy(source("node").join("snapshot.mjs"), &script)?;
         Ok(Adapter {
             program: "node".into(),
             script,
@@ -63,6 +53,20 @@ fn python() -> Option<&'static Adapter> {
     })
 }
 
+/// A folder with the packages that are locked in another one.
+pub(crate) fn node_with(source: &Path) -> anyhow::Result<PathBuf> {
+    let version = version("node", [20, 0])?;
+    installed(&version, &source.join("package-lock.json"), |folder| {
+        for file in ["package.json", "package-lock.json", ".npmrc"] {
+            std::fs::copy(source.join(file), folder.join(file))?;
+        }
+        let arguments = "ci --ignore-scripts --no-audit --no-fund --fetch-retries=1";
+        run(Command::new("npm")
+            .args(arguments.split(' '))
+            .current_dir(folder))
+    })
+}
+
 /// The programs of a Python of its own with these packages.
 pub(crate) fn python_with(requirements: &Path) -> anyhow::Result<PathBuf> {
     let version = version("python3", [3, 11])?;
@@ -77,7 +81,8 @@ pub(crate) fn python_with(requirements: &Path) -> anyhow::Result<PathBuf> {
     Ok(folder.join("bin"))
 }
 
-fn source(runtime: &str) -> PathBuf {
+/// The folder of `tests/runtimes` for this.
+pub(crate) fn source(runtime: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("runtimes")
         .join(runtime)

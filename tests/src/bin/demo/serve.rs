@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
-use harness::host;
 use harness::server::{ADMIN, PASSWORD, ServerUnderTest, Setup};
+use harness::showcase;
 use harness::simulator::Simulator;
 use serde_json::{Value, json};
 
@@ -52,29 +51,10 @@ async fn seeded(
     let setup = Setup::new(program).plugin(plugin).reach(simulator);
     let server = ServerUnderTest::ready(setup).await?;
     let api = server.admin()?;
-    let mut settings = host::settings(simulator);
-    let secret = settings
-        .as_object_mut()
-        .and_then(|settings| settings.remove("clientSecret"));
-    let connector = json!({
-        "name": "contoso",
-        "description": "The simulated tenant",
-        "plugin": "entra-directory-sync",
-        "settings": settings,
-        "secrets": { "clientSecret": { "value": secret } },
-    });
-    let connector = api.make("/connectors", &connector).await?;
-    let connector = id(&connector)?;
+    let connector = showcase::connector(&api, simulator, "contoso", "The simulated tenant").await?;
     let start = jiff::Timestamp::now().strftime("%FT%H:%M:00").to_string();
-    let profile = json!({
-        "name": "every minute",
-        "schedule": {
-            "zone": "UTC",
-            "rhythm": {
-                "kind": "every", "count": 1, "unit": "minutes", "start": start,
-            },
-        },
-    });
+    let rhythm = json!({ "kind": "every", "count": 1, "unit": "minutes", "start": start });
+    let profile = showcase::profile("every minute", &rhythm);
     let path = format!("/connectors/{connector}/profiles");
     api.make(&path, &profile).await?;
     println!("First run: a snapshot …");
@@ -82,16 +62,11 @@ async fn seeded(
     let answer = api.post(&path, &json!({})).await?;
     // The schedule may have been faster.
     if answer.status.is_success() {
-        let run = server.ended(id(&answer.json()?)?).await?;
+        let run = server.ended(&showcase::id(&answer.json()?)?).await?;
         let state = run.get("state").and_then(Value::as_str);
         anyhow::ensure!(state == Some("processed"), "the first run: {run:#}");
     }
     Ok(server)
-}
-
-fn id(document: &Value) -> anyhow::Result<&str> {
-    let id = document.get("id").and_then(Value::as_str);
-    id.with_context(|| format!("no identifier in {document}"))
 }
 
 fn introduce(server: &ServerUnderTest) -> anyhow::Result<()> {

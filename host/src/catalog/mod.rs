@@ -13,6 +13,7 @@ mod error;
 mod form;
 mod input;
 mod link;
+mod linked;
 mod map;
 mod model;
 mod profile;
@@ -41,6 +42,7 @@ pub use connector::{
 pub use error::CatalogError;
 pub use form::SecretChanges;
 pub use link::{LinkFilter, LinkRecord, MOST_LINKS, MOST_PLATFORM_GROUPS, NewLink};
+pub use linked::SourceGroup;
 pub use map::{
     ChangedField, ChangedRule, CloneMap, MapChange, MapDetail, MapDiff, MapFilter, MapId, MapName,
     MapRecord, MapUse, MapVersion, MapVersionDetail, MovedRule, NewMap, PlacedRule, Preview,

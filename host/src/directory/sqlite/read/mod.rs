@@ -5,6 +5,7 @@ mod graph;
 mod object;
 mod runs;
 mod search;
+mod statement;
 
 pub(super) use self::runs::run;
 

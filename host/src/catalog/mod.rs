@@ -46,7 +46,7 @@ pub use linked::SourceGroup;
 pub use map::{
     ChangedField, ChangedRule, CloneMap, MapChange, MapDetail, MapDiff, MapFilter, MapId, MapName,
     MapRecord, MapUse, MapVersion, MapVersionDetail, MovedRule, NewMap, PlacedRule, Preview,
-    PreviewOf, Record, RulesDraft, SampleOrigin,
+    PreviewOf, Record, RulesDraft, RulesInForce, SampleOrigin,
 };
 pub use model::{DataModelRecord, Side};
 pub use profile::{NewProfile, Profile, ProfileChange};

@@ -23,6 +23,7 @@ const STYLE: &str = concat!(
     include_str!("assets/css/controls.css"),
     include_str!("assets/css/tables.css"),
     include_str!("assets/css/states.css"),
+    include_str!("assets/css/directory.css"),
 );
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";

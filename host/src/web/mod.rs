@@ -6,6 +6,7 @@
 //! [`Problem`](crate::api::problem::Problem) as in the API; [`dress`] makes a page of it.
 
 mod assets;
+mod directory;
 mod dress;
 mod filters;
 mod form;
@@ -43,6 +44,7 @@ pub(crate) fn router(plane: &Plane) -> Router {
     Router::new()
         .merge(home::routes())
         .merge(sign_in::routes())
+        .merge(directory::routes())
         .layer(from_fn_with_state(Arc::clone(plane), dress::inner))
         .merge(assets::routes())
         .with_state(Arc::clone(plane))

@@ -20,7 +20,7 @@ use crate::contract::Rule;
 pub use diff::{ChangedField, ChangedRule, MapDiff, MovedRule, PlacedRule};
 pub use id::MapId;
 pub(in crate::catalog) use id::brought;
-pub use preview::{Preview, PreviewOf, Record, SampleOrigin};
+pub use preview::{Preview, PreviewOf, Record, RulesInForce, SampleOrigin};
 pub use read::MapFilter;
 pub use rules::RulesDraft;
 pub use version::{MapVersion, MapVersionDetail};

@@ -1,3 +1,4 @@
 //! Pages through the whole router.
 
+mod directory;
 mod frame;

@@ -52,12 +52,13 @@ fn column(sort: Sort) -> &'static str {
     }
 }
 
-/// Labels between the bounds of names: those that are in their order and those that aren't yet.
+/// Labels between the bounds of names: those that are in their order and those that aren't yet. These are the last
+/// ones by their keys, which no index but that of the keys finds.
 const NAMED: &str = "(
     SELECT object FROM label_order
     WHERE connector = $1 AND kind = $2 AND folded >= $3 AND folded < $4 AND instr(folded, $5)
     UNION ALL
-    SELECT object FROM label
+    SELECT object FROM label NOT INDEXED
     WHERE object > (SELECT ordered_to FROM labelling)
     AND connector = $1 AND kind = $2 AND folded >= $3 AND folded < $4 AND instr(folded, $5)
 ) AS n
@@ -129,11 +130,11 @@ fn names(direction: &str, behind: &str) -> String {
         "<" => ("<=", "$4"),
         _ => ("<", "$3"),
     };
-    let part = |table: &str, changed: &str, more: &str| {
+    let part = |table: &str, how: &str, changed: &str, more: &str| {
         format!(
             "SELECT * FROM (
                 SELECT l.folded AS folded, l.object AS object
-                FROM {table} AS l CROSS JOIN object AS o ON o.key = l.object
+                FROM {table} AS l {how} CROSS JOIN object AS o ON o.key = l.object
                 WHERE {more} l.connector = $1 AND l.kind = $2
                 AND l.folded >= $3 AND l.folded {upper} $4
                 AND (l.folded {behind} {edge} OR l.object {behind} $11)
@@ -146,11 +147,13 @@ fn names(direction: &str, behind: &str) -> String {
     };
     let ordered = part(
         "label_order",
+        "",
         "(SELECT x.changed FROM label AS x WHERE x.object = l.object)",
         "",
     );
     let others = part(
         "label",
+        "NOT INDEXED",
         "l.changed",
         "l.object > (SELECT ordered_to FROM labelling) AND",
     );

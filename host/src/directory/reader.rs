@@ -494,6 +494,15 @@ pub trait DirectoryReader: Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<MemberRecord>, DirectoryError>;
 
+    /// How many direct members a group and the groups nested in it have together, counted up to `most`: what its
+    /// effective members are read from.
+    async fn weight(
+        &self,
+        connector: ConnectorKey,
+        group: &str,
+        most: u64,
+    ) -> Result<Total, DirectoryError>;
+
     /// The groups by name that an object is in, directly or, if `effective`, through nested groups as
     /// well. A hidden user is in none. `text` is looked for in names as [`Match::Substring`]. While a run
     /// goes on, what it adds may be missing for some seconds.

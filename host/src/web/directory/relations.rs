@@ -10,6 +10,9 @@ use crate::directory::{
 };
 use crate::web::link::Foot;
 
+/// Direct members of a group and of those nested in it up to which its effective members are listed. More take too
+/// long to be put in order.
+const MOST_READ: u64 = 100_000;
 /// Groups of a way that are named; of longer ones the middle is left out.
 const STEPS: usize = 6;
 /// Characters of a group's name on a way.
@@ -38,6 +41,8 @@ pub(super) struct Relations {
     pub(super) text: String,
     /// The tab.
     pub(super) show: &'static str,
+    /// Whether there are too many to list.
+    pub(super) too_many: bool,
 }
 
 /// The members of a group.
@@ -53,6 +58,16 @@ pub(super) async fn members(
         let members = plane.directory.members(key, group, effective, text, page);
         members.await
     };
+    if effective && !plane.directory.weight(key, group, MOST_READ).await?.exact {
+        let none = Page {
+            items: Vec::new(),
+            next: None,
+            total: None,
+        };
+        let mut list = list.page(none, "member", effective, |never: Relation| never);
+        list.too_many = true;
+        return Ok(list);
+    }
     let row = |member: MemberRecord| Relation {
         name: called(&member.name, &member.id),
         kind: kind(member.kind),
@@ -140,6 +155,7 @@ impl List<'_> {
             effective,
             text: self.shown.text.clone(),
             show: self.show,
+            too_many: false,
         }
     }
 }

@@ -76,13 +76,7 @@ pub(super) async fn timeline(
     }
     let next = page.next.as_ref().map(|next| next.as_str());
     let parameters = [("show", "changes")];
-    let foot = Foot::new(
-        "Newest first",
-        path,
-        &parameters,
-        cursor.map(String::as_str),
-        next,
-    );
+    let foot = Foot::new("", path, &parameters, cursor.map(String::as_str), next);
     Ok(Timeline {
         runs: runs.into_iter().map(|(_, turns)| turns).collect(),
         foot,

@@ -139,6 +139,18 @@ impl DirectoryReader for Sqlite {
         .await
     }
 
+    async fn weight(
+        &self,
+        connector: ConnectorKey,
+        group: &str,
+        most: u64,
+    ) -> std::result::Result<Total, DirectoryError> {
+        self.view("weighed a group", async |view| {
+            graph::weight(view, connector, group, most).await
+        })
+        .await
+    }
+
     async fn groups_of(
         &self,
         connector: ConnectorKey,

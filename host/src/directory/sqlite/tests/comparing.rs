@@ -55,6 +55,7 @@ pub(super) async fn compare(fixture: &Fixture, model: &Model) {
         }
     }
     for group in graph.groups.iter() {
+        compare_weight(fixture, &graph, group).await;
         for effective in [false, true] {
             compare_members(fixture, model, &graph, group, effective).await;
         }
@@ -346,6 +347,28 @@ async fn compare_members(
         let found: BTreeSet<String> = found.into_iter().map(|member| member.id).collect();
         assert_eq!(found.len(), count, "each once");
         assert_eq!(found, expected, "{group} effective: {effective}");
+    }
+}
+
+/// What the effective members of a group are read from.
+async fn compare_weight(fixture: &Fixture, graph: &Graph, group: &str) {
+    let mut met = BTreeSet::from([group]);
+    let mut edge = vec![group];
+    while let Some(group) = edge.pop() {
+        let inner = graph.of_group(group).map(String::as_str);
+        let inner = inner.filter(|inner| graph.groups.contains(*inner));
+        edge.extend(inner.filter(|inner| met.insert(inner)));
+    }
+    let expected = met.iter().map(|group| graph.of_group(group).count() as u64);
+    let expected: u64 = expected.sum();
+    let weigh = async |most| {
+        let store = &fixture.store;
+        store.weight(fixture.connector, group, most).await.unwrap()
+    };
+    assert_eq!(Some(weigh(expected).await), exactly(expected as usize));
+    if let Some(less) = expected.checked_sub(1) {
+        let (count, exact) = (less, false);
+        assert_eq!(weigh(less).await, Total { count, exact });
     }
 }
 

@@ -17,7 +17,7 @@ mod audit;
 mod connector_types;
 mod connectors;
 mod data_models;
-mod directory;
+pub(crate) mod directory;
 mod events;
 mod group_links;
 mod known;

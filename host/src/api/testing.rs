@@ -223,3 +223,94 @@ impl Host {
         (parts.status, parts.headers, body)
     }
 }
+
+/// What connectors brought, as if runs had.
+pub(crate) mod brought {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::Host;
+    use crate::directory::{
+        Change, Finish, Member, MemberKind, Mode, NewRun, Object, PageCommit, Partition, RunKey,
+        RunState,
+    };
+
+    fn object(id: &str, name: &str, document: &serde_json::Value) -> Object {
+        Object {
+            id: id.into(),
+            name: name.into(),
+            document: document.to_string(),
+        }
+    }
+
+    pub(crate) fn group(id: &str, name: &str) -> Change {
+        Change::Group(object(id, name, &json!({"idpGroup": id})))
+    }
+
+    pub(crate) fn user(id: &str, name: &str) -> Change {
+        let mail = format!("{id}@contoso.example");
+        let document = json!({"externalId": id, "userData": {"emailId": mail}});
+        Change::User(object(id, name, &document))
+    }
+
+    /// Groups have identifiers that begin with `g`.
+    pub(crate) fn joined(group: &str, members: &[&str]) -> Change {
+        let member = |id: &&str| Member {
+            id: (*id).into(),
+            kind: match id.starts_with('g') {
+                true => MemberKind::Group,
+                false => MemberKind::User,
+            },
+        };
+        Change::MembersAdded {
+            group: group.into(),
+            members: members.iter().map(member).collect(),
+        }
+    }
+
+    pub(crate) fn left(group: &str, members: &[&str]) -> Change {
+        Change::MembersRemoved {
+            group: group.into(),
+            members: members.iter().map(|id| (*id).into()).collect(),
+        }
+    }
+
+    impl Host {
+        /// Has a run of a connector bring changes.
+        pub(crate) async fn bring(&self, connector: Uuid, changes: Vec<Change>) -> RunKey {
+            let directory = &self.stage.plane.directory;
+            let new = NewRun {
+                connector: directory.connector(&connector.to_string()).await.unwrap(),
+                mode: Mode::Incremental,
+                reason: String::new(),
+                plugin: "entra@1.0.0".into(),
+                fingerprint: String::new(),
+                groups_path: Some("groupInfo".into()),
+            };
+            let run = directory.begin(new).await.unwrap().key;
+            let partition = Partition {
+                key: "p".into(),
+                stage: 0,
+                title: String::new(),
+                state: String::new(),
+            };
+            directory.planned(run, &[partition], false).await.unwrap();
+            let page = PageCommit {
+                partition: "p".into(),
+                changes,
+                checkpoint: None,
+                partitions: Vec::new(),
+                cursor: Vec::new(),
+            };
+            directory.commit(run, page).await.unwrap();
+            let finish = Finish {
+                state: RunState::Processed,
+                remove: true,
+                promote_cursor: true,
+                report: json!({}),
+            };
+            directory.finish(run, finish).await.unwrap();
+            run
+        }
+    }
+}

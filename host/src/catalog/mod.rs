@@ -13,6 +13,7 @@ mod error;
 mod form;
 mod input;
 mod link;
+mod linked;
 mod map;
 mod model;
 mod profile;
@@ -41,10 +42,11 @@ pub use connector::{
 pub use error::CatalogError;
 pub use form::SecretChanges;
 pub use link::{LinkFilter, LinkRecord, MOST_LINKS, MOST_PLATFORM_GROUPS, NewLink};
+pub use linked::SourceGroup;
 pub use map::{
     Before, ChangedField, ChangedRule, CloneMap, Compared, MapChange, MapDetail, MapDiff,
     MapFilter, MapId, MapName, MapRecord, MapUse, MapVersion, MapVersionDetail, MovedRule, NewMap,
-    PlacedRule, Preview, PreviewOf, Record, RulesDraft, SampleOrigin, compared,
+    PlacedRule, Preview, PreviewOf, Record, RulesDraft, RulesInForce, SampleOrigin, compared,
 };
 pub use model::{DataModelRecord, FieldRecord, FieldUse, Side};
 pub use profile::{NewProfile, Profile, ProfileChange};

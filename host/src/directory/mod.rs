@@ -22,10 +22,10 @@ use utoipa::ToSchema;
 pub use change::{Change, Member, MemberKind, Object, Removal, Stream};
 pub use position::Position;
 pub use reader::{
-    ChangeFilter, ConnectorRecord, Decided, DirectoryReader, Entry, GroupRecord, KeptBack, Kind,
-    Match, MemberRecord, MembershipChange, MembershipPath, Moment, ObjectRecord, ObjectState, Page,
-    PageRequest, Removable, RemovalReason, RemovalRecord, RunFilter, RunRecord, Search, StoreSize,
-    Total, Turn, Verdict, Why,
+    Among, ChangeFilter, ConnectorRecord, Decided, DirectoryReader, Entry, GroupRecord, KeptBack,
+    Kind, Match, MemberRecord, MembershipChange, MembershipPath, Moment, ObjectRecord, ObjectState,
+    Page, PageRequest, Removable, RemovalReason, RemovalRecord, RunFilter, RunRecord, Search, Sort,
+    StoreSize, Total, Turn, Verdict, Why,
 };
 pub use sqlite::Sqlite;
 

@@ -90,6 +90,39 @@ pub struct Search {
     pub changed_since: Option<i64>,
     /// Whether hidden users are found too.
     pub hidden: bool,
+    /// Which of all objects.
+    pub among: Among,
+    /// In which order they come.
+    pub sort: Sort,
+    /// The other way round.
+    pub descending: bool,
+}
+
+/// Which of all objects a search looks at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Among {
+    /// All.
+    #[default]
+    All,
+    /// Those of these identifiers.
+    Only(Vec<(ConnectorKey, String)>),
+    /// All but those of these identifiers.
+    Except(Vec<(ConnectorKey, String)>),
+}
+
+/// In which order a search gives what it finds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Sort {
+    /// By name.
+    #[default]
+    Name,
+    /// Groups by the number of their direct members; users, who have none, by name.
+    Members,
+    /// By the run that changed them last, see [`ObjectRecord::changed`].
+    Changed,
+    /// By the run that brought them, see [`ObjectRecord::since`].
+    Since,
 }
 
 /// Where in a name a text must be.
@@ -120,6 +153,10 @@ pub struct Entry {
     /// For a group its direct members, for a user the groups that it is directly in; hidden users are not
     /// counted and in none. While a run goes on, a user's may lag behind.
     pub links: u64,
+    /// When it came into sight; absent where that was before the store kept it.
+    pub since: Option<Moment>,
+    /// When its name, its document or its state changed last; absent where that was before the store kept it.
+    pub changed: Option<Moment>,
 }
 
 /// Everything about a user or group.
@@ -430,7 +467,7 @@ pub struct StoreSize {
 /// where that isn't one of its own.
 #[async_trait]
 pub trait DirectoryReader: Send + Sync + 'static {
-    /// Users or groups by name, of these connectors, or of all where there are none.
+    /// Users or groups in the order of [`Search::sort`], of these connectors, or of all where there are none.
     async fn search(
         &self,
         connectors: &[ConnectorKey],
@@ -460,6 +497,15 @@ pub trait DirectoryReader: Send + Sync + 'static {
         text: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<MemberRecord>, DirectoryError>;
+
+    /// How many direct members a group and the groups nested in it have together, counted up to `most`: what its
+    /// effective members are read from.
+    async fn weight(
+        &self,
+        connector: ConnectorKey,
+        group: &str,
+        most: u64,
+    ) -> Result<Total, DirectoryError>;
 
     /// The groups by name that an object is in, directly or, if `effective`, through nested groups as
     /// well. A hidden user is in none. `text` is looked for in names as [`Match::Substring`]. While a run

@@ -27,6 +27,7 @@ const STYLE: &str = concat!(
     include_str!("assets/css/admin.css"),
     include_str!("assets/css/connectors.css"),
     include_str!("assets/css/maps.css"),
+    include_str!("assets/css/directory.css"),
 );
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";

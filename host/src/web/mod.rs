@@ -9,6 +9,7 @@ mod account;
 mod assets;
 mod chart;
 mod connectors;
+mod directory;
 mod dress;
 mod filters;
 mod form;
@@ -18,8 +19,8 @@ mod maps;
 mod models;
 mod notice;
 mod page;
-mod runs;
 mod plugins;
+mod runs;
 mod settings;
 mod shell;
 mod sign_in;
@@ -59,6 +60,7 @@ pub(crate) fn router(plane: &Plane) -> Router {
         .merge(plugins::routes())
         .merge(settings::routes())
         .merge(account::routes())
+        .merge(directory::routes())
         .layer(from_fn_with_state(Arc::clone(plane), dress::inner))
         .merge(assets::routes())
         .with_state(Arc::clone(plane))

@@ -1,5 +1,7 @@
 //! Lists of runs and of a connector's steps.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -90,6 +92,33 @@ impl Work {
             })
             .await;
         Ok(count?.unsigned_abs())
+    }
+
+    /// Which runs of a connector are these in the directory's store, by their keys there. Those that are forgotten
+    /// are missing.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn runs_in_directory(
+        &self,
+        connector: Uuid,
+        keys: &[i64],
+    ) -> Result<HashMap<i64, Uuid>, WorkError> {
+        let keys = serde_json::to_string(keys).map_err(DatabaseError::from)?;
+        let found = self.core.database.read(async |connection| {
+            sqlx::query(
+                "SELECT directory_run, id FROM run WHERE connector = $1 \
+                 AND directory_run IN (SELECT value FROM json_each($2))",
+            )
+            .bind(connector.to_string())
+            .bind(keys)
+            .fetch_all(connection)
+            .await?
+            .iter()
+            .map(|row| Ok((row.try_get(0)?, store::uuid(row.try_get(1)?)?)))
+            .collect::<Result<_, DatabaseError>>()
+        });
+        Ok(found.await?)
     }
 
     /// Every run that waits or goes on, the oldest first.

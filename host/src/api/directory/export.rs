@@ -1,5 +1,6 @@
 //! Everything that a connector brought, and the members of one group, as streams for other programs.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -21,8 +22,8 @@ use crate::directory::{
     ConnectorKey, Directory, DirectoryError, Export, MemberRecord, PageRequest, Position,
 };
 
-const NDJSON: &str = "application/x-ndjson";
-const CSV: &str = "text/csv; charset=utf-8";
+pub(super) const NDJSON: &str = "application/x-ndjson";
+pub(super) const CSV: &str = "text/csv; charset=utf-8";
 
 pub(super) fn routes() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
@@ -78,8 +79,14 @@ async fn everything(
         What::Memberships => Export::Memberships { effective },
         What::Documents => Export::Documents { effective },
     };
+    let name = match wanted.what {
+        What::Users => "users.ndjson",
+        What::Groups => "groups.ndjson",
+        What::Memberships => "memberships.ndjson",
+        What::Documents => "documents.ndjson",
+    };
     let Some(key) = key_of(&plane, connector).await? else {
-        return Ok(download(NDJSON, "export.ndjson", Body::empty()));
+        return Ok(download(NDJSON, name, Body::empty()));
     };
     let lines = plane.directory.export(key, what).map_ok(|mut line| {
         line.push('\n');
@@ -87,13 +94,13 @@ async fn everything(
     });
     // Whoever compresses it asks for more after its end, which not every stream bears.
     let lines = lines.fuse();
-    Ok(download(NDJSON, "export.ndjson", Body::from_stream(lines)))
+    Ok(download(NDJSON, name, Body::from_stream(lines)))
 }
 
 /// How to write members.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Format {
+pub(super) enum Format {
     /// A table with a line of titles.
     #[default]
     Csv,
@@ -136,17 +143,25 @@ async fn members(
     let missing = || Problem::not_found("group");
     let key = key_of(&plane, connector).await?.ok_or_else(missing)?;
     let directory = Arc::clone(&plane.directory);
+    let record = directory.object(key, &group).await?.ok_or_else(missing)?;
+    let name: String = record.name.chars().take(100).collect();
+    let of = match (written.effective, name.as_str()) {
+        (false, "") => "members".to_owned(),
+        (true, "") => "effective members".to_owned(),
+        (false, name) => format!("{name} - members"),
+        (true, name) => format!("{name} - effective members"),
+    };
     let pages = pages(directory, key, group, written.effective);
     Ok(match written.format {
         Format::Ndjson => {
             let lines = pages.map_ok(|page| page.iter().map(json_line).collect::<String>());
-            download(NDJSON, "members.ndjson", Body::from_stream(lines))
+            download(NDJSON, &format!("{of}.ndjson"), Body::from_stream(lines))
         }
         Format::Csv => {
             let titles = csv_line(["id", "name", "kind", "path"].map(String::from));
             let lines = pages.map_ok(|page| page.iter().map(csv_member).collect::<String>());
             let lines = stream::once(async { Ok(titles) }).chain(lines);
-            download(CSV, "members.csv", Body::from_stream(lines))
+            download(CSV, &format!("{of}.csv"), Body::from_stream(lines))
         }
     })
 }
@@ -201,7 +216,7 @@ fn csv_member(member: &MemberRecord) -> String {
 }
 
 /// A line of a table. What a spreadsheet would take for a formula is made text: names come from the tenant.
-fn csv_line(cells: [String; 4]) -> String {
+pub(super) fn csv_line<const N: usize>(cells: [String; N]) -> String {
     let cells = cells.map(|cell| {
         if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
             format!("'{cell}")
@@ -218,8 +233,8 @@ fn csv_line(cells: [String; 4]) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-fn download(kind: &'static str, name: &str, body: Body) -> Response {
-    let disposition = format!("attachment; filename=\"{name}\"");
+pub(super) fn download(kind: &'static str, name: &str, body: Body) -> Response {
+    let disposition = disposition(name);
     let headers = [
         (header::CONTENT_TYPE, kind.to_owned()),
         (header::CONTENT_DISPOSITION, disposition),
@@ -227,9 +242,40 @@ fn download(kind: &'static str, name: &str, body: Body) -> Response {
     (headers, body).into_response()
 }
 
+/// Offers a file of this name. Names come from the tenant: what a header or a file system wouldn't take is
+/// replaced, and the whole of it stands beside it in the form for other letters (RFC 6266).
+fn disposition(name: &str) -> String {
+    let is_bad = |letter: char| letter.is_control() || "/\\:*?\"<>|%".contains(letter);
+    let name = name.replace(is_bad, "_");
+    let plain = name.replace(|letter: char| !letter.is_ascii(), "_");
+    if plain == name {
+        return format!("attachment; filename=\"{plain}\"");
+    }
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                encoded.push(char::from(byte));
+            }
+            // Writing into a string can't fail.
+            _ => drop(write!(encoded, "%{byte:02X}")),
+        }
+    }
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_offered_by_names_that_headers_and_file_systems_take() {
+        assert_eq!(disposition("a b.csv"), "attachment; filename=\"a b.csv\"");
+        assert_eq!(
+            disposition("\"Büro\"/x.csv"),
+            "attachment; filename=\"_B_ro__x.csv\"; filename*=UTF-8''_B%C3%BCro__x.csv"
+        );
+    }
 
     #[test]
     fn a_name_that_looks_like_a_formula_is_text_in_a_table() {

@@ -2,6 +2,8 @@
 
 mod changes;
 mod export;
+mod find;
+mod listing;
 mod objects;
 mod relations;
 mod removals;
@@ -15,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
+pub(crate) use self::find::{Found, Link, Wanted, find};
 use super::Plane;
 use super::page::{Page, Paging};
 use super::problem::Problem;
@@ -24,6 +27,7 @@ use crate::directory::{self, ConnectorKey, DirectoryError, Moment, PageRequest, 
 pub(super) fn routes() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
         .merge(search::routes())
+        .merge(listing::routes())
         .merge(objects::routes())
         .merge(relations::routes())
         .merge(changes::routes())
@@ -100,7 +104,7 @@ fn nothing<T>() -> Page<T> {
 }
 
 /// The directory's key of a connector; none where it has brought nothing yet.
-pub(super) async fn key_of(
+pub(crate) async fn key_of(
     plane: &Plane,
     connector: Uuid,
 ) -> Result<Option<ConnectorKey>, Problem> {

@@ -1,9 +1,8 @@
 //! `/directory/groups` and `/directory/users`: finding them by name, in one connector or in all.
 
-use std::collections::HashMap;
-
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -15,9 +14,9 @@ use super::super::Plane;
 use super::super::extract::{Query, Viewer};
 use super::super::page::{Page, Paging};
 use super::super::problem::Problem;
-use super::{connectors, key_of, nothing, page_of, page_request};
+use super::{Found, Link, Wanted, When, find, page_of, page_request};
 use crate::database::millis;
-use crate::directory::{ConnectorKey, Entry, Kind, Match, Search};
+use crate::directory::{Kind, Match, Sort};
 
 pub(super) fn routes() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
@@ -29,7 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Plane> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
-struct Wanted {
+pub(super) struct Asked {
     /// Only those of this connector.
     connector: Option<Uuid>,
     /// Only those in whose names this is, without regard to case, accents and repeated white space.
@@ -44,11 +43,121 @@ struct Wanted {
     /// Whether hidden users are found too; they aren't where absent.
     #[serde(default)]
     hidden: bool,
+    /// Which way round; ascending where absent.
+    #[serde(default)]
+    #[param(inline)]
+    order: Order,
+}
+
+/// Which way round a list is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Order {
+    /// From the least to the greatest, from the oldest to the newest.
+    #[default]
+    Asc,
+    /// The other way round.
+    Desc,
+}
+
+/// How groups are sorted, and which.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OfGroups {
+    /// By what; by name where absent.
+    #[serde(default)]
+    #[param(inline)]
+    sort: GroupSort,
+    /// Only those that feed `any` group of the platform, `none`, or the one of this UUID.
+    link: Option<String>,
+}
+
+/// By what groups are sorted.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum GroupSort {
+    /// By name.
+    #[default]
+    Name,
+    /// By the number of direct members.
+    Members,
+    /// By the run that changed them last.
+    Changed,
+    /// By the run that brought them.
+    Since,
+}
+
+/// How users are sorted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OfUsers {
+    /// By what; by name where absent.
+    #[serde(default)]
+    #[param(inline)]
+    sort: UserSort,
+}
+
+/// By what users are sorted.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum UserSort {
+    /// By name.
+    #[default]
+    Name,
+    /// By the run that changed them last.
+    Changed,
+    /// By the run that brought them.
+    Since,
+}
+
+impl OfGroups {
+    /// What is looked for, all in all.
+    pub(super) fn of(self, asked: Asked) -> Result<Wanted, Problem> {
+        let link = self.link.as_deref().map(|text| {
+            Link::read(text).ok_or_else(|| {
+                let detail = "`link` is none of `any`, `none` and a UUID.";
+                Problem::new(StatusCode::BAD_REQUEST, "request.link", detail)
+            })
+        });
+        let sort = match self.sort {
+            GroupSort::Name => Sort::Name,
+            GroupSort::Members => Sort::Members,
+            GroupSort::Changed => Sort::Changed,
+            GroupSort::Since => Sort::Since,
+        };
+        Ok(wanted(asked, link.transpose()?, sort))
+    }
+}
+
+impl OfUsers {
+    /// What is looked for, all in all.
+    pub(super) fn of(self, asked: Asked) -> Wanted {
+        let sort = match self.sort {
+            UserSort::Name => Sort::Name,
+            UserSort::Changed => Sort::Changed,
+            UserSort::Since => Sort::Since,
+        };
+        wanted(asked, None, sort)
+    }
+}
+
+fn wanted(asked: Asked, link: Option<Link>, sort: Sort) -> Wanted {
+    Wanted {
+        connector: asked.connector,
+        text: asked.text,
+        how: asked.how,
+        changed_since: asked.changed_since.map(millis),
+        hidden: asked.hidden,
+        link,
+        sort,
+        descending: asked.order == Order::Desc,
+    }
 }
 
 /// A group that was found.
 #[derive(Debug, Serialize, ToSchema)]
-struct FoundGroup {
+#[serde(rename_all = "camelCase")]
+pub(super) struct FoundGroup {
     /// Whose it is.
     connector: Uuid,
     /// Identifier at the source.
@@ -57,11 +166,33 @@ struct FoundGroup {
     name: String,
     /// How many direct members it has.
     members: u64,
+    /// UUIDs of the platform's groups that it feeds.
+    platform_groups: Vec<String>,
+    /// When it came; absent where that isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<When>,
+    /// When it changed last; absent where that isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<When>,
+}
+
+impl FoundGroup {
+    pub(super) fn of(found: Found) -> Result<Self, Problem> {
+        Ok(Self {
+            connector: found.connector,
+            id: found.entry.id,
+            name: found.entry.name,
+            members: found.entry.links,
+            platform_groups: found.platform_groups,
+            since: found.entry.since.map(When::of).transpose()?,
+            changed: found.entry.changed.map(When::of).transpose()?,
+        })
+    }
 }
 
 /// A user who was found.
 #[derive(Debug, Serialize, ToSchema)]
-struct FoundUser {
+pub(super) struct FoundUser {
     /// Whose it is.
     connector: Uuid,
     /// Identifier at the source.
@@ -72,90 +203,66 @@ struct FoundUser {
     groups: u64,
     /// Whether the user is deleted at the source, but can be restored.
     hidden: bool,
+    /// When the user came; absent where that isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<When>,
+    /// When the user changed last; absent where that isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<When>,
+}
+
+impl FoundUser {
+    pub(super) fn of(found: Found) -> Result<Self, Problem> {
+        Ok(Self {
+            connector: found.connector,
+            id: found.entry.id,
+            name: found.entry.name,
+            groups: found.entry.links,
+            hidden: found.entry.hidden,
+            since: found.entry.since.map(When::of).transpose()?,
+            changed: found.entry.changed.map(When::of).transpose()?,
+        })
+    }
 }
 
 /// Find groups by name.
 ///
-/// In the order of their names.
+/// In the order of their names, or as `sort` says.
 #[utoipa::path(
     get, path = "/directory/groups", tag = "directory",
-    params(Wanted, Paging),
+    params(Asked, OfGroups, Paging),
     responses((status = 200, description = "Groups", body = Page<FoundGroup>)),
     security(("token" = ["viewer"]))
 )]
 async fn groups(
     _: Viewer,
     State(plane): State<Plane>,
-    Query(wanted): Query<Wanted>,
+    Query(asked): Query<Asked>,
+    Query(sorted): Query<OfGroups>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<FoundGroup>>, Problem> {
-    find(&plane, Kind::Groups, wanted, &paging, |connector, entry| {
-        FoundGroup {
-            connector,
-            id: entry.id,
-            name: entry.name,
-            members: entry.links,
-        }
-    })
-    .await
+    let (wanted, page) = (sorted.of(asked)?, page_request(&paging)?);
+    let found = find(&plane, Kind::Groups, &wanted, &page).await?;
+    Ok(Json(page_of(found, FoundGroup::of)?))
 }
 
 /// Find users by name.
 ///
-/// In the order of their names.
+/// In the order of their names, or as `sort` says.
 #[utoipa::path(
     get, path = "/directory/users", tag = "directory",
-    params(Wanted, Paging),
+    params(Asked, OfUsers, Paging),
     responses((status = 200, description = "Users", body = Page<FoundUser>)),
     security(("token" = ["viewer"]))
 )]
 async fn users(
     _: Viewer,
     State(plane): State<Plane>,
-    Query(wanted): Query<Wanted>,
+    Query(asked): Query<Asked>,
+    Query(sorted): Query<OfUsers>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<FoundUser>>, Problem> {
-    find(&plane, Kind::Users, wanted, &paging, |connector, entry| {
-        FoundUser {
-            connector,
-            id: entry.id,
-            name: entry.name,
-            groups: entry.links,
-            hidden: entry.hidden,
-        }
-    })
-    .await
-}
-
-async fn find<T>(
-    plane: &Plane,
-    what: Kind,
-    wanted: Wanted,
-    paging: &Paging,
-    found: impl Fn(Uuid, Entry) -> T,
-) -> Result<Json<Page<T>>, Problem> {
-    let page = page_request(paging)?;
-    let names: HashMap<ConnectorKey, Uuid> = connectors(plane).await?;
-    let among = match wanted.connector {
-        Some(connector) => match key_of(plane, connector).await? {
-            Some(key) => vec![key],
-            None => return Ok(Json(nothing())),
-        },
-        None => names.keys().copied().collect(),
-    };
-    if among.is_empty() {
-        return Ok(Json(nothing()));
-    }
-    let query = Search {
-        text: wanted.text,
-        how: wanted.how,
-        changed_since: wanted.changed_since.map(millis),
-        hidden: wanted.hidden,
-    };
-    let page = plane.directory.search(&among, what, &query, &page).await?;
-    let page = page_of(page, |entry| {
-        let connector = names.get(&entry.connector).copied().unwrap_or_default();
-        Ok(found(connector, entry))
-    })?;
-    Ok(Json(page))
+    let (wanted, page) = (sorted.of(asked), page_request(&paging)?);
+    let found = find(&plane, Kind::Users, &wanted, &page).await?;
+    Ok(Json(page_of(found, FoundUser::of)?))
 }

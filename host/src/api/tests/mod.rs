@@ -1,6 +1,7 @@
 //! What the API promises about who may do what.
 
 mod catalog;
+mod directory;
 mod guarded;
 mod hostile;
 mod oidc;

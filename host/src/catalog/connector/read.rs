@@ -56,6 +56,23 @@ impl Catalog {
         Ok(connector)
     }
 
+    /// Identifiers and names of all connectors, by name.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn connector_names(&self) -> Result<Vec<(Uuid, String)>, CatalogError> {
+        self.database
+            .read(async |connection| {
+                sqlx::query("SELECT id, name FROM connector ORDER BY folded")
+                    .fetch_all(connection)
+                    .await?
+                    .iter()
+                    .map(|row| Ok((uuid(row.try_get(0)?)?, row.try_get(1)?)))
+                    .collect()
+            })
+            .await
+    }
+
     /// Connectors by name, behind a [`Connector::position`], at most `limit`; and how many there are.
     ///
     /// # Errors

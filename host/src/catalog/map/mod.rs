@@ -22,7 +22,7 @@ pub use compare::{Compared, compared};
 pub use diff::{ChangedField, ChangedRule, MapDiff, MovedRule, PlacedRule};
 pub use id::MapId;
 pub(in crate::catalog) use id::brought;
-pub use preview::{Before, Preview, PreviewOf, Record, SampleOrigin};
+pub use preview::{Before, Preview, PreviewOf, Record, RulesInForce, SampleOrigin};
 pub use read::MapFilter;
 pub use rules::RulesDraft;
 pub use version::{MapVersion, MapVersionDetail};

@@ -105,6 +105,17 @@ struct Saved {
     rules: Vec<Rule>,
 }
 
+/// By what rules a connector's documents are made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RulesInForce {
+    /// The rules in order.
+    pub rules: Vec<Rule>,
+    /// Path of the list of groups in the target model's documents.
+    pub groups_path: Option<String>,
+    /// Identifier of the map that has them; absent where it is the plugin's default.
+    pub map: Option<String>,
+}
+
 impl Catalog {
     /// What a map makes of a record.
     ///
@@ -229,26 +240,26 @@ impl Catalog {
         Ok((wanted, map, saved))
     }
 
-    /// The rules by which a connector's documents are made: those of its first active profile's map, else of
-    /// its first profile's, else of the plugin's default.
+    /// By what rules the documents of a connector are made.
+    ///
+    /// # Errors
+    /// [`CatalogError::NotFound`] for the connector, [`CatalogError::Plugin`] where its plugin can't be had.
+    pub async fn rules_of(&self, connector: Uuid) -> Result<RulesInForce, CatalogError> {
+        let (wanted, map) = self.map_in_force(connector).await?;
+        let description = self.types.description(&wanted).await?;
+        Ok(RulesInForce {
+            rules: self.saved_rules(&wanted, map.as_deref()).await?.rules,
+            groups_path: description.target_model.groups_path.clone(),
+            map,
+        })
+    }
+
     async fn rules_in_force(
         &self,
         connector: Uuid,
         previewed: &Wanted,
     ) -> Result<Saved, CatalogError> {
-        let (wanted, map): (Wanted, Option<String>) = self
-            .database
-            .read::<_, CatalogError>(async |connection| {
-                let wanted = find_connector(connection, connector).await?.wanted();
-                let map = sqlx::query_scalar(
-                    "SELECT map FROM profile WHERE connector = $1 ORDER BY active DESC, folded LIMIT 1",
-                )
-                .bind(connector.to_string())
-                .fetch_optional(connection)
-                .await?;
-                Ok((wanted, map))
-            })
-            .await?;
+        let (wanted, map) = self.map_in_force(connector).await?;
         if wanted.name != previewed.name {
             let mut findings = Findings::default();
             findings.add(
@@ -261,13 +272,38 @@ impl Catalog {
             );
             findings.end()?;
         }
-        let (id, map) = match map.as_deref().and_then(MapId::read) {
+        self.saved_rules(&wanted, map.as_deref()).await
+    }
+
+    /// The plugin and the map by which a connector's documents are made: the map of its first active profile, else
+    /// of its first profile, else none.
+    async fn map_in_force(
+        &self,
+        connector: Uuid,
+    ) -> Result<(Wanted, Option<String>), CatalogError> {
+        self.database
+            .read(async |connection| {
+                let wanted = find_connector(connection, connector).await?.wanted();
+                let map = sqlx::query_scalar(
+                    "SELECT map FROM profile WHERE connector = $1 ORDER BY active DESC, folded LIMIT 1",
+                )
+                .bind(connector.to_string())
+                .fetch_optional(connection)
+                .await?;
+                Ok((wanted, map))
+            })
+            .await
+    }
+
+    /// The rules of a map, or of the plugin's default where there is none.
+    async fn saved_rules(&self, wanted: &Wanted, map: Option<&str>) -> Result<Saved, CatalogError> {
+        let (id, map) = match map.and_then(MapId::read) {
             Some(id) => {
-                let map = self.map_for(&id, &wanted).await?;
+                let map = self.map_for(&id, wanted).await?;
                 (id, map)
             }
             None => {
-                let description = self.types.description(&wanted).await?;
+                let description = self.types.description(wanted).await?;
                 let first = brought(&description).next();
                 let first = first.map(|(id, map)| (id, map.clone()));
                 first.ok_or(CatalogError::NotFound("transform map"))?

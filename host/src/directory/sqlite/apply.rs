@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::bulk;
 use super::fault::Result;
+use super::links;
 use super::names::{Entry, Names, State, kind_code};
 use super::segment::{Departure, Segment};
 use crate::directory::{MemberKind, Removal, Stream};
@@ -262,6 +263,7 @@ impl Store<'_> {
 
         let shown = self.add_memberships(first, middle - 1).await?;
         let unshown = self.add_memberships(middle, last).await?;
+        links::add(self.connection, &seen, &hidden, shown + unshown).await?;
         self.run.memberships.added += shown + unshown;
         self.run.memberships.visible += shown;
         if shown + unshown > 0 {

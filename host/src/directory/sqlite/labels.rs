@@ -6,6 +6,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::bulk;
 use super::fault::Result;
+use super::links;
 
 /// To be raised whenever [`fold`] makes anything else of any name: then all labels are made anew.
 const VERSION: i64 = 1;
@@ -64,8 +65,8 @@ pub(super) struct Label {
     pub(super) connector: i64,
     pub(super) kind: i64,
     pub(super) folded: String,
-    /// The run that writes it.
-    pub(super) run: Option<i64>,
+    /// The run that writes it; 0 where none does.
+    pub(super) run: i64,
 }
 
 /// Adds labels of objects that are new. They come into their order with [`order`].
@@ -146,12 +147,13 @@ pub(super) async fn bring_up_to_date(connection: &mut SqliteConnection) -> Resul
                 connector,
                 kind,
                 folded: fold(&name),
-                run: None,
+                run: 0,
             })
             .collect();
         let sql = include_str!("refold_labels.sql");
         insert(connection, sql, &labels).await?;
     }
+    links::recount_all(connection).await?;
     order(connection).await
 }
 

@@ -13,6 +13,7 @@ mod fault;
 mod finish;
 mod forget;
 mod labels;
+mod links;
 mod names;
 mod read;
 mod runs;
@@ -198,6 +199,7 @@ const SCRIPTS: &[(&str, &str)] = &[
         include_str!("migrations/0002_groups_path.sql"),
     ),
     ("reading", include_str!("migrations/0003_reading.sql")),
+    ("sorting", include_str!("migrations/0004_sorting.sql")),
 ];
 
 /// Makes names searchable that came before there was a search.

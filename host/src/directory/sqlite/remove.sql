@@ -6,6 +6,17 @@ FROM staged_membership AS t
 CROSS JOIN membership AS e ON e.grp = t.grp AND e.member = t.member
 WHERE t.run = $1;
 
+UPDATE label
+SET links = links - gone.count
+FROM (
+    SELECT t.grp AS grp, count(*) AS count
+    FROM staged_membership AS t
+    CROSS JOIN object AS m ON m.key = t.member
+    WHERE t.run = $1 AND m.state <> 2
+    GROUP BY t.grp
+) AS gone
+WHERE label.object = gone.grp;
+
 DELETE FROM membership
 WHERE (grp, member) IN (SELECT t.grp, t.member FROM staged_membership AS t WHERE t.run = $1);
 
@@ -24,6 +35,18 @@ SET users = users - r.users_removed,
     )
 FROM run AS r
 WHERE r.key = $1 AND connector.key = r.connector;
+
+UPDATE label
+SET links = links - gone.count
+FROM (
+    SELECT e.grp AS grp, count(*) AS count
+    FROM staged_object AS t
+    CROSS JOIN object AS m ON m.key = t.object
+    CROSS JOIN member_of AS e ON e.member = t.object
+    WHERE t.run = $1 AND t.how = 0 AND m.state <> 2
+    GROUP BY e.grp
+) AS gone
+WHERE label.object = gone.grp;
 
 UPDATE object
 SET kind = 0, state = 2

@@ -8,6 +8,7 @@ use super::apply::{Counts, Store, settle, to_i64};
 use super::bulk::{self, Statement};
 use super::fault::Result;
 use super::labels::{self, Label, fold};
+use super::links;
 use super::names::{Entry, State, kind_code};
 use super::segment::Segment;
 use crate::directory::{MemberKind, Object};
@@ -75,6 +76,7 @@ impl Store<'_> {
         if !unhidden.is_empty() {
             settle(self.connection, self.run.run).await?;
             self.run.memberships.visible += self.count_as_member(&unhidden, &ceased).await?;
+            links::show(self.connection, &unhidden).await?;
         }
         self.change(turned).await?;
         self.run.memberships.visible += self.count_as_group(&became_groups).await?;
@@ -101,6 +103,7 @@ impl Store<'_> {
         labels::add(self.connection, &self.labels(&added)).await?;
         put_profiles(self.connection, &shown).await?;
         labels::put(self.connection, &self.labels(&shown)).await?;
+        links::recount(self.connection, &became_groups).await?;
         let changed = put_profiles(self.connection, &users).await?;
         self.run.users.updated += to_i64(changed.len());
         self.relabel(&users, &changed).await?;
@@ -123,7 +126,7 @@ impl Store<'_> {
                 connector: self.run.connector,
                 kind: kind_code(self.get(&object.id)?.kind),
                 folded: fold(&object.name),
-                run: Some(self.run.run),
+                run: self.run.run,
             })
         };
         objects.iter().filter_map(label).collect()

@@ -97,7 +97,7 @@ impl RunPage {
         let reason = told.and_then(|told| told.reason.as_deref());
         let reason = self.run.reason.as_deref().or(reason);
         match mode {
-            Some(mode) => (words::mode(mode), reason),
+            Some(mode) => (mode.word(), reason),
             None => (words::mode_of(&self.run), reason),
         }
     }

@@ -3,12 +3,13 @@
 mod account;
 mod audit;
 mod connectors;
+mod directory;
 mod frame;
-mod runs;
+mod maps;
 mod plugins;
+mod runs;
 mod settings;
 mod users;
-mod maps;
 
 use secrecy::ExposeSecret;
 

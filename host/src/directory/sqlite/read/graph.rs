@@ -4,7 +4,7 @@
 //! way, is kept here. So a cycle ends, and each group is reached by a shortest way.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use sqlx::SqliteConnection;
 
@@ -166,6 +166,41 @@ pub(super) async fn members(
             })
         },
     )
+}
+
+/// How much has to be read for the effective members of a group, up to `most`.
+pub(super) async fn weight(
+    view: &mut SqliteConnection,
+    connector: ConnectorKey,
+    id: &str,
+    most: u64,
+) -> Result<Total> {
+    let mut count = 0;
+    let group = group(view, connector, id).await?;
+    let mut met: HashSet<i64> = group.iter().copied().collect();
+    let mut edge: Vec<i64> = group.into_iter().collect();
+    while !edge.is_empty() {
+        let given = serde_json::to_string(&edge)?;
+        let weight: i64 = sqlx::query_scalar(include_str!("weigh.sql"))
+            .bind(&given)
+            .fetch_one(&mut *view)
+            .await?;
+        count += u64::try_from(weight).unwrap_or_default();
+        // Before so much is read to find the next groups.
+        if count > most {
+            return Ok(Total {
+                count: most,
+                exact: false,
+            });
+        }
+        let pairs: Vec<(i64, i64)> = sqlx::query_as(include_str!("children.sql"))
+            .bind(&given)
+            .fetch_all(&mut *view)
+            .await?;
+        let inner = pairs.into_iter().map(|(_, inner)| inner);
+        edge = inner.filter(|inner| met.insert(*inner)).collect();
+    }
+    Ok(Total { count, exact: true })
 }
 
 pub(super) async fn groups_of(

@@ -5,6 +5,7 @@ mod graph;
 mod object;
 mod runs;
 mod search;
+mod statement;
 
 pub(super) use self::runs::run;
 
@@ -134,6 +135,18 @@ impl DirectoryReader for Sqlite {
     ) -> std::result::Result<Page<MemberRecord>, DirectoryError> {
         self.view("read members", async |view| {
             graph::members(view, connector, group, effective, text, page).await
+        })
+        .await
+    }
+
+    async fn weight(
+        &self,
+        connector: ConnectorKey,
+        group: &str,
+        most: u64,
+    ) -> std::result::Result<Total, DirectoryError> {
+        self.view("weighed a group", async |view| {
+            graph::weight(view, connector, group, most).await
         })
         .await
     }

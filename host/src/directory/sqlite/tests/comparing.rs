@@ -38,6 +38,9 @@ pub(super) async fn compare(fixture: &Fixture, model: &Model) {
     check_labels(fixture).await;
     let graph = Graph::of(model);
     for kind in [Kind::Users, Kind::Groups] {
+        for text in [None, Some("g")] {
+            compare_orders(fixture, model, kind, text).await;
+        }
         for text in [
             None,
             Some("a"),
@@ -52,6 +55,7 @@ pub(super) async fn compare(fixture: &Fixture, model: &Model) {
         }
     }
     for group in graph.groups.iter() {
+        compare_weight(fixture, &graph, group).await;
         for effective in [false, true] {
             compare_members(fixture, model, &graph, group, effective).await;
         }
@@ -92,8 +96,12 @@ pub(super) async fn compare(fixture: &Fixture, model: &Model) {
     assert_eq!(counts.groups, model.records(MemberKind::Group).len() as u64);
 }
 
-/// Every profile has its label, and nothing else has one.
+/// Every profile has its label, and nothing else has one; those of groups count their members.
 pub(super) async fn check_labels(fixture: &Fixture) {
+    let wrong = "SELECT count(*) FROM label WHERE kind = 1 AND links <> (
+        SELECT count(*) FROM membership AS e JOIN object AS m ON m.key = e.member
+        WHERE e.grp = label.object AND m.state <> 2)";
+    assert_eq!(fixture.number(wrong).await, 0, "members are counted");
     let rows: Vec<(String, Option<String>, bool)> = sqlx::query_as(
         "SELECT p.name, l.folded, l.kind = o.kind AND l.connector = o.connector
         FROM profile AS p
@@ -180,6 +188,64 @@ async fn compare_search(
         .map(|entry| (fold(&entry.name), entry.id, entry.links))
         .collect();
     assert_eq!(found, expected, "{kind:?} {query:?}");
+}
+
+/// Every order gives the same objects, sorted, and parts of them where only some are looked at.
+async fn compare_orders(fixture: &Fixture, model: &Model, kind: Kind, text: Option<&str>) {
+    let connector = fixture.connector;
+    let read = async |query: Search| {
+        let (found, total) = all!(2, |page| fixture.store.search(
+            &[connector],
+            kind,
+            &query,
+            page
+        ));
+        assert_eq!(total, exactly(found.len()), "{query:?}");
+        found
+    };
+    let plain = Search {
+        text: text.map(str::to_owned),
+        ..Search::default()
+    };
+    let by_id = |mut found: Vec<Entry>| {
+        found.sort_by(|one, other| one.id.cmp(&other.id));
+        found
+    };
+    let expected = by_id(read(plain.clone()).await);
+    for sort in [Sort::Name, Sort::Members, Sort::Changed, Sort::Since] {
+        for descending in [false, true] {
+            let query = Search {
+                sort,
+                descending,
+                ..plain.clone()
+            };
+            let mut found = read(query.clone()).await;
+            assert_eq!(by_id(found.clone()), expected, "{query:?}");
+            if descending {
+                found.reverse();
+            }
+            let run = |moment: Option<Moment>| moment.map_or(0, |moment| moment.run.0);
+            assert!(
+                match sort {
+                    Sort::Name => found.is_sorted_by_key(|entry| fold(&entry.name)),
+                    Sort::Members =>
+                        kind == Kind::Users || found.is_sorted_by_key(|entry| entry.links),
+                    Sort::Changed => found.is_sorted_by_key(|entry| run(entry.changed)),
+                    Sort::Since => found.is_sorted_by_key(|entry| run(entry.since)),
+                },
+                "{query:?} {found:?}"
+            );
+            let some = model.things.keys().step_by(2);
+            let some: Vec<_> = some.map(|id| (connector, id.clone())).collect();
+            let (mut only, mut except) = (query.clone(), query);
+            only.among = Among::Only(some.clone());
+            except.among = Among::Except(some.clone());
+            let is_one = |entry: &Entry| some.iter().any(|(_, id)| *id == entry.id);
+            let (only, except) = (read(only).await, read(except).await);
+            assert!(only.iter().all(is_one) && !except.iter().any(is_one));
+            assert_eq!(by_id([only, except].concat()), expected);
+        }
+    }
 }
 
 /// Visible memberships, and which of the objects are groups that pass members on.
@@ -281,6 +347,28 @@ async fn compare_members(
         let found: BTreeSet<String> = found.into_iter().map(|member| member.id).collect();
         assert_eq!(found.len(), count, "each once");
         assert_eq!(found, expected, "{group} effective: {effective}");
+    }
+}
+
+/// What the effective members of a group are read from.
+async fn compare_weight(fixture: &Fixture, graph: &Graph, group: &str) {
+    let mut met = BTreeSet::from([group]);
+    let mut edge = vec![group];
+    while let Some(group) = edge.pop() {
+        let inner = graph.of_group(group).map(String::as_str);
+        let inner = inner.filter(|inner| graph.groups.contains(*inner));
+        edge.extend(inner.filter(|inner| met.insert(inner)));
+    }
+    let expected = met.iter().map(|group| graph.of_group(group).count() as u64);
+    let expected: u64 = expected.sum();
+    let weigh = async |most| {
+        let store = &fixture.store;
+        store.weight(fixture.connector, group, most).await.unwrap()
+    };
+    assert_eq!(Some(weigh(expected).await), exactly(expected as usize));
+    if let Some(less) = expected.checked_sub(1) {
+        let (count, exact) = (less, false);
+        assert_eq!(weigh(less).await, Total { count, exact });
     }
 }
 

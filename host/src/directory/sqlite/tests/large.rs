@@ -170,6 +170,62 @@ async fn searches(fixture: &Fixture) {
             .unwrap()
     };
     assert_eq!(told(&found), (50, Total::MOST));
+    for sort in [Sort::Name, Sort::Members, Sort::Changed, Sort::Since] {
+        for (what, descending, text, how) in [
+            ("  sorted", false, None, Match::Prefix),
+            ("  sorted, last first", true, None, Match::Prefix),
+            ("  sorted, of a prefix", true, Some("m"), Match::Prefix),
+            (
+                "  sorted, of a text that none has",
+                true,
+                Some("nobody"),
+                Match::Substring,
+            ),
+        ] {
+            let query = Search {
+                sort,
+                descending,
+                text: text.map(str::to_owned),
+                how,
+                ..Search::default()
+            };
+            let store = &fixture.store;
+            let first = {
+                let _watch = Watch::start(what);
+                store.search(&connectors, Kind::Groups, &query, &page).await
+            };
+            let Some(next) = first.unwrap().next else {
+                continue;
+            };
+            let _watch = Watch::start("    its second page");
+            let request = page.next(next);
+            store
+                .search(&connectors, Kind::Groups, &query, &request)
+                .await
+                .unwrap();
+        }
+    }
+    let linked: Vec<_> = (0..10_000)
+        .map(|n| (fixture.connector, group_id(n * 3)))
+        .collect();
+    for (what, among, count) in [
+        ("  of 10,000", Among::Only(linked.clone()), 10_000),
+        (
+            "  of all but 10,000",
+            Among::Except(linked),
+            GROUPS + 1 - 10_000,
+        ),
+    ] {
+        let query = Search {
+            among,
+            sort: Sort::Members,
+            ..Search::default()
+        };
+        let _watch = Watch::start(what);
+        let store = &fixture.store;
+        let found = store.search(&connectors, Kind::Groups, &query, &page).await;
+        assert_eq!(told(&found.unwrap()), (50, count));
+    }
     let mut request = PageRequest::first(1000);
     let mut count = 0;
     let _watch = Watch::start("  100 pages of 1,000 users");

@@ -1,0 +1,66 @@
+//! How many direct members each group has, kept with its label. Hidden users don't count.
+//!
+//! Whoever changes memberships, or who is hidden, tells it here in the same transaction; removals are in
+//! `remove.sql`.
+
+use std::collections::BTreeMap;
+
+use sqlx::SqliteConnection;
+
+use super::fault::Result;
+
+/// After memberships were given: of each group how many, with their number; `hidden` are those of hidden users
+/// among them, and `added` is how many of all were new.
+pub(super) async fn add(
+    connection: &mut SqliteConnection,
+    given: &[(i64, i64, String)],
+    hidden: &[(i64, i64)],
+    added: i64,
+) -> Result<()> {
+    if added == 0 {
+        return Ok(());
+    }
+    if added < given.iter().map(|(_, size, _)| size).sum() {
+        // Which of them were new isn't known.
+        let groups: Vec<i64> = given.iter().map(|(group, ..)| *group).collect();
+        return recount(connection, &groups).await;
+    }
+    let mut more: BTreeMap<i64, i64> = given.iter().map(|row| (row.0, row.1)).collect();
+    for (group, _) in hidden {
+        more.entry(*group).and_modify(|count| *count -= 1);
+    }
+    let more: Vec<(i64, i64)> = more.into_iter().collect();
+    tell(connection, include_str!("links/add.sql"), &more).await
+}
+
+/// After these users, who were hidden, have come back. Memberships by member must be up to date.
+pub(super) async fn show(connection: &mut SqliteConnection, users: &[i64]) -> Result<()> {
+    tell(connection, include_str!("links/show.sql"), users).await
+}
+
+/// After these groups have come into sight with what members they already have.
+pub(super) async fn recount(connection: &mut SqliteConnection, groups: &[i64]) -> Result<()> {
+    tell(connection, include_str!("links/recount.sql"), groups).await
+}
+
+/// Of all groups. Part of opening a store whose labels were just made.
+pub(super) async fn recount_all(connection: &mut SqliteConnection) -> Result<()> {
+    sqlx::query(include_str!("links/recount_all.sql"))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn tell(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    what: &[impl serde::Serialize],
+) -> Result<()> {
+    if !what.is_empty() {
+        sqlx::query(sql)
+            .bind(serde_json::to_string(what)?)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}

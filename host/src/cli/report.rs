@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use connector_host::contract::Fault;
-use connector_host::directory::{Mode, Removals, Removed, RunState, StreamTally};
+use connector_host::directory::{Removals, Removed, RunState, StreamTally};
 use connector_host::run::{LimitUse, Report};
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 

@@ -83,7 +83,7 @@ pub(super) async fn list(
         modes: choices(
             &[Mode::Snapshot, Mode::Incremental],
             listed.mode,
-            words::mode,
+            Mode::word,
         ),
         triggers: choices(&TriggerKind::ALL, listed.trigger, TriggerKind::word),
         filtered: !listed.is_all(),
@@ -108,7 +108,7 @@ fn foot(listed: &Listed, total: u64, next: Option<&str>) -> Foot {
             ("connector", &text(listed.connector)),
             ("profile", &text(listed.profile)),
             ("state", listed.state.map_or("", RunStatus::word)),
-            ("mode", listed.mode.map_or("", words::mode)),
+            ("mode", listed.mode.map_or("", Mode::word)),
             ("trigger", listed.trigger.map_or("", TriggerKind::word)),
         ],
         listed.cursor.as_deref(),

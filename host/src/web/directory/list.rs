@@ -56,7 +56,6 @@ struct Column {
 struct Row {
     href: String,
     name: String,
-    id: String,
     connector: String,
     links: u64,
     hidden: bool,
@@ -181,7 +180,6 @@ fn rows(found: Vec<Found>, connectors: &[(Uuid, String)], what: Kind) -> Result<
             href: object_address(kind, found.connector, &entry.id).unwrap_or_default(),
             name: called(&entry.name, &entry.id),
             connector: connector.map_or_else(String::new, |(_, name)| name.clone()),
-            id: entry.id,
             links: entry.links,
             hidden: entry.hidden,
             platform_groups: found.platform_groups,

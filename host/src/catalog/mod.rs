@@ -9,6 +9,7 @@
 mod assignments;
 mod book;
 mod connector;
+mod draft;
 mod error;
 mod form;
 mod input;
@@ -38,6 +39,7 @@ pub use connector::{
     CloneConnector, Connector, ConnectorChange, ConnectorFilter, Data, DataModelName, NewConnector,
     Pin, Stamp, Warning,
 };
+pub use draft::{Answers, ConnectorDraft, LastTest};
 pub use error::CatalogError;
 pub use form::SecretChanges;
 pub use link::{LinkFilter, LinkRecord, MOST_LINKS, MOST_PLATFORM_GROUPS, NewLink};

@@ -48,7 +48,7 @@ pub struct Profile {
 }
 
 /// A profile to be made.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewProfile {
     /// Name of 1 to 100 characters, unique in its connector without regard to case.

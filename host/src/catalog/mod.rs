@@ -49,7 +49,7 @@ pub use map::{
     PreviewOf, Record, RulesDraft, SampleOrigin,
 };
 pub use model::{DataModelRecord, Side};
-pub use profile::{NewProfile, Profile, ProfileChange};
+pub use profile::{ListedProfile, NewProfile, Profile, ProfileChange, ProfileFilter};
 pub use question::{Draft, Tested};
 pub use types::{ConnectorType, Installed, InstalledVersion, Question, Types};
 

@@ -154,7 +154,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("catalog", include_str!("migrations/0003_catalog.sql")),
     ("access", include_str!("migrations/0004_access.sql")),
     ("work", include_str!("migrations/0005_work.sql")),
-    ("draft", include_str!("migrations/0006_draft.sql")),
+    ("draft", include_str!("migrations/0008_draft.sql")),
 ];
 
 /// An instant as it is kept: Unix milliseconds.

@@ -23,18 +23,20 @@ const STYLE: &str = concat!(
     include_str!("assets/css/controls.css"),
     include_str!("assets/css/tables.css"),
     include_str!("assets/css/states.css"),
+    include_str!("assets/css/wizard.css"),
 );
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, media type and content.
-const FILES: [(&str, &str, &str); 7] = [
+const FILES: [(&str, &str, &str); 8] = [
     ("style.css", "text/css; charset=utf-8", STYLE),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ("app.js", SCRIPT, include_str!("assets/app.js")),
     ("filter.js", SCRIPT, include_str!("assets/filter.js")),
     ("live.js", SCRIPT, include_str!("assets/live.js")),
     ("menu.js", SCRIPT, include_str!("assets/menu.js")),
+    ("preview.js", SCRIPT, include_str!("assets/preview.js")),
     ("time.js", SCRIPT, include_str!("assets/time.js")),
 ];
 

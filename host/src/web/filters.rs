@@ -16,8 +16,31 @@ use jiff::{SignedDuration, Timestamp};
 
 /// A number with its digits in groups: `12 408` with narrow spaces.
 #[filter_fn]
-pub fn number(value: impl Copy + TryInto<i64>, _: &dyn Values) -> Result<String> {
-    Ok(grouped(value.try_into().unwrap_or(i64::MAX)))
+pub fn number(value: impl Count, _: &dyn Values) -> Result<String> {
+    Ok(grouped(value.count()))
+}
+
+/// Something that is counted. Templates have it by value or behind references, as it comes.
+pub trait Count {
+    fn count(&self) -> i64;
+}
+
+macro_rules! counts {
+    ($($kind:ty)+) => {$(
+        impl Count for $kind {
+            fn count(&self) -> i64 {
+                i64::try_from(*self).unwrap_or(i64::MAX)
+            }
+        }
+    )+};
+}
+
+counts!(u16 u32 u64 usize i32 i64);
+
+impl<T: Count + ?Sized> Count for &T {
+    fn count(&self) -> i64 {
+        (**self).count()
+    }
 }
 
 /// Digits in groups of three, with narrow spaces that don't break.
@@ -38,8 +61,12 @@ pub(super) fn grouped(value: i64) -> String {
 
 /// An instant relative to now, with the exact one on hover: `4 minutes ago`.
 #[filter_fn]
-pub fn ago(at: &Timestamp, _: &dyn Values, now: Timestamp) -> Result<Safe<String>> {
-    Ok(Safe(relative(*at, now)))
+pub fn ago(
+    at: &Timestamp,
+    _: &dyn Values,
+    now: &Timestamp,
+) -> Result<Safe<String>> {
+    Ok(Safe(relative(*at, *now)))
 }
 
 /// The same as a text of HTML.
@@ -155,11 +182,39 @@ pub(super) fn escaped(text: &str) -> String {
     safe
 }
 
+/// A text in which what stands between backticks is code: `` `groups` ``.
+#[filter_fn]
+pub fn marked(text: impl fmt::Display, _: &dyn Values) -> Result<Safe<String>> {
+    let text = text.to_string();
+    let mut parts = text.split('`');
+    let mut html = escaped(parts.next().unwrap_or_default());
+    while let Some(code) = parts.next() {
+        match parts.next() {
+            Some(after) => {
+                html += &format!("<code>{}</code>{}", escaped(code), escaped(after));
+            }
+            // A backtick without another stands for itself.
+            None => html += &format!("`{}", escaped(code)),
+        }
+    }
+    Ok(Safe(html))
+}
+
+/// The same with its first letter in upper case, and all others as they are.
+#[filter_fn]
+pub fn capitalize_first(text: impl fmt::Display, _: &dyn Values) -> Result<String> {
+    let text = text.to_string();
+    let mut letters = text.chars();
+    Ok(match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => text,
+    })
+}
+
 /// `s` where it is more than one, for a noun behind a number.
 #[filter_fn]
-pub fn s(count: impl Copy + TryInto<i64>, _: &dyn Values) -> Result<&'static str> {
-    let one = count.try_into().is_ok_and(|count| count == 1);
-    Ok(if one { "" } else { "s" })
+pub fn s(count: impl Count, _: &dyn Values) -> Result<&'static str> {
+    Ok(if count.count() == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

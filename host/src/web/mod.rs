@@ -13,8 +13,12 @@ mod home;
 mod link;
 mod notice;
 mod page;
+mod profiles;
+mod sent;
+mod settings_form;
 mod shell;
 mod sign_in;
+mod wizard;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +47,8 @@ pub(crate) fn router(plane: &Plane) -> Router {
     Router::new()
         .merge(home::routes())
         .merge(sign_in::routes())
+        .merge(wizard::routes())
+        .merge(profiles::routes())
         .layer(from_fn_with_state(Arc::clone(plane), dress::inner))
         .merge(assets::routes())
         .with_state(Arc::clone(plane))

@@ -3,6 +3,7 @@ import "./time.js";
 import "./menu.js";
 import "./filter.js";
 import "./live.js";
+import "./preview.js";
 
 // What is wrong with a form is read first.
 document.querySelector("[data-focus]")?.focus();

@@ -55,7 +55,10 @@ impl SecretChanges {
     /// The same with a secret that is to be set, and the last day of its validity.
     #[must_use]
     pub fn set(mut self, key: &str, value: &str, expires_on: Option<&str>) -> Self {
-        self.member(key, serde_json::json!({"value": value, "expiresOn": expires_on}));
+        self.member(
+            key,
+            serde_json::json!({"value": value, "expiresOn": expires_on}),
+        );
         self
     }
 

@@ -61,11 +61,7 @@ pub(super) fn grouped(value: i64) -> String {
 
 /// An instant relative to now, with the exact one on hover: `4 minutes ago`.
 #[filter_fn]
-pub fn ago(
-    at: &Timestamp,
-    _: &dyn Values,
-    now: &Timestamp,
-) -> Result<Safe<String>> {
+pub fn ago(at: &Timestamp, _: &dyn Values, now: &Timestamp) -> Result<Safe<String>> {
     Ok(Safe(relative(*at, *now)))
 }
 

@@ -334,10 +334,21 @@ mod tests {
             _ => Map::new(),
         };
         let saved = of(json!({"tenantId": "a", "cloud": "global", "old": 1}));
-        let found = changes(&description(PLUGIN), &saved, &of(json!({"tenantId": "b", "deep": true})));
+        let found = changes(
+            &description(PLUGIN),
+            &saved,
+            &of(json!({"tenantId": "b", "deep": true})),
+        );
         let wanted = json!({"tenantId": "b", "cloud": null, "deep": true, "old": null});
         assert_eq!(Value::Object(found), wanted);
-        assert_eq!(changes(&description(PLUGIN), &of(json!({"deep": true})), &of(json!({"deep": true}))), Map::new());
+        assert_eq!(
+            changes(
+                &description(PLUGIN),
+                &of(json!({"deep": true})),
+                &of(json!({"deep": true}))
+            ),
+            Map::new()
+        );
     }
 
     #[test]
@@ -347,7 +358,12 @@ mod tests {
         assert_eq!(values, Map::new());
         assert!(!format!("{changes:?}{sent:?}").contains("hunter2"));
         let form = SettingsForm::new(&description(PLUGIN), &values, &[], Some("groups"));
-        assert!(!form.fields.iter().any(|field| field.path.contains("groups")));
+        assert!(
+            !form
+                .fields
+                .iter()
+                .any(|field| field.path.contains("groups"))
+        );
     }
 
     #[test]
@@ -385,7 +401,9 @@ mod tests {
             }
         }
         assert_eq!(group_choice(&description).unwrap().key, "teams");
-        description.settings.retain(|setting| setting.key != "teams");
+        description
+            .settings
+            .retain(|setting| setting.key != "teams");
         assert!(group_choice(&description).is_none());
     }
 }

@@ -8,8 +8,8 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use utoipa::ToSchema;
 
-use super::read::{COLUMNS, profile};
 use super::Profile;
+use super::read::{COLUMNS, profile};
 use crate::catalog::input::folded;
 use crate::catalog::{Catalog, CatalogError};
 use crate::database::DatabaseError;
@@ -82,13 +82,12 @@ impl Catalog {
                 .bind(limit)
                 .fetch_all(&mut *connection)
                 .await?;
-                let total: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
-                    "SELECT count(*) {MATCHING}"
-                )))
-                .bind(&text)
-                .bind(filter.active)
-                .fetch_one(&mut *connection)
-                .await?;
+                let total: i64 =
+                    sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) {MATCHING}")))
+                        .bind(&text)
+                        .bind(filter.active)
+                        .fetch_one(&mut *connection)
+                        .await?;
                 let own: Vec<(String, String)> = sqlx::query_as(
                     "SELECT id, name FROM transform_map WHERE id IN (SELECT map FROM profile)",
                 )

@@ -31,9 +31,7 @@ async fn begun(bench: &Bench, name: &str) -> Uuid {
     let by = admin();
     let id = bench.catalog.begin_draft(ADA, &answers(name)).await;
     let id = id.unwrap();
-    let kept = bench
-        .catalog
-        .change_draft(&by, (ADA, id), secret(), |_| ());
+    let kept = bench.catalog.change_draft(&by, (ADA, id), secret(), |_| ());
     kept.await.unwrap();
     id
 }
@@ -61,9 +59,7 @@ async fn a_draft_is_its_owner_s_alone() {
     assert_eq!(bench.catalog.drafts(BOB).await.unwrap(), []);
     let missing = |error| matches!(error, CatalogError::NotFound("draft"));
     assert!(missing(bench.catalog.draft(BOB, id).await.unwrap_err()));
-    let change = bench
-        .catalog
-        .change_draft(&by, (BOB, id), secret(), |_| ());
+    let change = bench.catalog.change_draft(&by, (BOB, id), secret(), |_| ());
     assert!(missing(change.await.unwrap_err()));
     assert!(missing(
         bench.catalog.discard_draft(BOB, id).await.unwrap_err()
@@ -104,10 +100,14 @@ async fn a_discarded_draft_takes_its_secrets_along() {
 async fn a_draft_that_nobody_changes_for_a_month_is_forgotten() {
     let bench = Bench::new().await;
     let old = begun(&bench, "Old").await;
-    bench.clock.turn_to(bench.clock.now() + SignedDuration::from_hours(29 * 24));
+    bench
+        .clock
+        .turn_to(bench.clock.now() + SignedDuration::from_hours(29 * 24));
     let young = begun(&bench, "Young").await;
     assert_eq!(bench.catalog.drafts(ADA).await.unwrap().len(), 2);
-    bench.clock.turn_to(bench.clock.now() + SignedDuration::from_hours(2 * 24));
+    bench
+        .clock
+        .turn_to(bench.clock.now() + SignedDuration::from_hours(2 * 24));
     let left = bench.catalog.drafts(BOB).await.unwrap();
     assert_eq!(left, [], "whoever looks, it is done");
     let left: Vec<Uuid> = (bench.catalog.drafts(ADA).await.unwrap())

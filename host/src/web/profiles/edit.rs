@@ -71,7 +71,6 @@ struct LookPage {
     shell: Shell,
     connector: Connector,
     profile: Profile,
-    form: ProfileForm,
     plan: Option<Plan>,
 }
 
@@ -101,7 +100,9 @@ async fn shown(
     let mut maps = map_choices(plane, &connector.plugin).await?;
     if !form.map.is_empty() && !maps.iter().any(|map| map.id == form.map) {
         // It stays what it is, though it may be gone.
-        let known = profile.as_ref().and_then(|profile| profile.map.name.clone());
+        let known = profile
+            .as_ref()
+            .and_then(|profile| profile.map.name.clone());
         maps.push(MapChoice {
             id: form.map.clone(),
             name: known.unwrap_or_else(|| format!("{} (not there)", form.map)),
@@ -153,7 +154,6 @@ async fn look(
         shell,
         connector,
         profile,
-        form,
     })
 }
 

@@ -325,11 +325,7 @@ fn error(path: &str, message: &str, remedy: &str) -> FieldError {
     }
 }
 
-fn number<T: std::str::FromStr>(
-    path: &str,
-    text: &str,
-    errors: &mut Vec<FieldError>,
-) -> Option<T> {
+fn number<T: std::str::FromStr>(path: &str, text: &str, errors: &mut Vec<FieldError>) -> Option<T> {
     let number = text.parse().ok();
     if number.is_none() {
         errors.push(error(
@@ -424,7 +420,10 @@ pub(in crate::web) fn zones() -> Vec<String> {
     let names = tz::db().available().map(|name| name.to_string());
     let places = |name: &String| {
         name == "UTC"
-            || (name.contains('/') && !["Etc/", "posix/", "right/"].iter().any(|odd| name.starts_with(odd)))
+            || (name.contains('/')
+                && !["Etc/", "posix/", "right/"]
+                    .iter()
+                    .any(|odd| name.starts_with(odd)))
     };
     names.filter(places).collect()
 }

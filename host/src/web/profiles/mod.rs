@@ -9,9 +9,7 @@ use axum::Router;
 
 use crate::api::Plane;
 
-pub(super) use form::{
-    MapChoice, ProfileForm, baseline_words, map_choices, thresholds, zones,
-};
+pub(super) use form::{MapChoice, ProfileForm, baseline_words, map_choices, thresholds, zones};
 pub(super) use plan::{Plan, plan};
 
 pub(super) fn routes() -> Router<Plane> {

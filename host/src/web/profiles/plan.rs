@@ -116,7 +116,9 @@ fn ticks(zone: &str, now: Timestamp, end: Timestamp) -> Vec<Tick> {
             0 => ("start", "now".to_owned()),
             _ => (
                 if index == TICKS { "end" } else { "middle" },
-                at.to_zoned_datetime(zone.clone()).strftime(format).to_string(),
+                at.to_zoned_datetime(zone.clone())
+                    .strftime(format)
+                    .to_string(),
             ),
         };
         Tick {

@@ -1,3 +1,5 @@
 //! Pages through the whole router.
 
 mod frame;
+mod profiles;
+mod wizard;

@@ -60,10 +60,7 @@ impl Help {
                 if is_entra(&description) && !is_of_other_cloud && is_plain(tenant) =>
             {
                 let path = format!("https://{LOGIN}/{tenant}/adminconsent");
-                Some(address(
-                    &path,
-                    &[("client_id", client)],
-                ))
+                Some(address(&path, &[("client_id", client)]))
             }
             _ => None,
         };

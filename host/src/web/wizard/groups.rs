@@ -145,10 +145,7 @@ async fn find(
     chosen: &[Chosen],
     search: &Search,
 ) -> Result<Found, Problem> {
-    let is_ready = draft
-        .answers
-        .done
-        .contains(Step::Authentication.word());
+    let is_ready = draft.answers.done.contains(Step::Authentication.word());
     if !is_ready || search.search.len() > QUERY_BYTES || search.page.len() > QUERY_BYTES {
         let what = if is_ready {
             "What is looked for is too long."

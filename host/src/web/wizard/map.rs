@@ -47,7 +47,9 @@ struct MapPage {
 impl MapPage {
     /// Whether the rules of a map are those that are shown.
     fn shows(&self, map: &str) -> bool {
-        self.detail.as_ref().is_some_and(|detail| detail.map.id == map)
+        self.detail
+            .as_ref()
+            .is_some_and(|detail| detail.map.id == map)
     }
 }
 
@@ -125,7 +127,10 @@ async fn save(
                 })
                 .await?;
             if is_clone {
-                let what = format!("The transform map {} was made and chosen.", sent.text("name"));
+                let what = format!(
+                    "The transform map {} was made and chosen.",
+                    sent.text("name")
+                );
                 return done(&Step::Map.address(id), what);
             }
             let types = plane.catalog.types();

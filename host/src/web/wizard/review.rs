@@ -96,7 +96,11 @@ async fn shown(
     let (groups, other_groups) = groups(&draft, &description);
     let obstacles = problems.into_iter().map(|problem| {
         let step = match choice {
-            Some(choice) if problem.path.starts_with(&format!("settings.{}", choice.key)) => {
+            Some(choice)
+                if problem
+                    .path
+                    .starts_with(&format!("settings.{}", choice.key)) =>
+            {
                 Step::Groups
             }
             _ => Step::of_field(&problem.path),

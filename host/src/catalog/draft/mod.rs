@@ -83,6 +83,22 @@ pub struct LastTest {
     pub found: Tested,
 }
 
+impl Answers {
+    /// Takes other settings. A connection test says nothing of them.
+    pub fn set_settings(&mut self, settings: Map<String, Value>) {
+        if self.settings != settings {
+            self.settings = settings;
+            self.outdate_test();
+        }
+    }
+
+    fn outdate_test(&mut self) {
+        if let Some(tested) = &mut self.tested {
+            tested.stale = true;
+        }
+    }
+}
+
 impl ConnectorDraft {
     /// The version of the plugin that it uses.
     #[must_use]
@@ -188,13 +204,8 @@ impl Catalog {
                 let before = self.find_draft(connection, owner, id).await?;
                 let mut answers = before.answers.clone();
                 change(&mut answers);
-                let changes_test = answers.settings != before.answers.settings
-                    || answers.version != before.answers.version
-                    || !secrets.is_empty();
-                if let Some(tested) = &mut answers.tested
-                    && changes_test
-                {
-                    tested.stale = true;
+                if answers.version != before.answers.version || !secrets.is_empty() {
+                    answers.outdate_test();
                 }
                 sqlx::query("UPDATE draft SET answers = $2, changed_at = $3 WHERE id = $1")
                     .bind(id.to_string())

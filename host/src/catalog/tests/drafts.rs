@@ -195,7 +195,9 @@ async fn a_draft_is_tested_with_its_own_secret_and_the_test_grows_stale() {
     let change = bench
         .catalog
         .change_draft(&by, (ADA, id), none(), |answers| {
-            answers.settings.insert("cloud".into(), "china".into());
+            let mut settings = answers.settings.clone();
+            settings.insert("cloud".into(), "china".into());
+            answers.set_settings(settings);
         });
     assert!(change.await.unwrap().answers.tested.unwrap().stale);
 }

@@ -5,7 +5,9 @@ import { swap } from "./live.js";
 async function show(form, action, ids) {
   const body = new URLSearchParams(new FormData(form));
   body.set("action", action);
-  const answer = await fetch(form.action || location.href, { method: "POST", body, headers: { accept: "text/html" } });
+  // A button of that name hides the form's own property.
+  const address = form.getAttribute("action") || location.href;
+  const answer = await fetch(address, { method: "POST", body, headers: { accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const main = page.getElementById(ids[0]) ?? page.querySelector(".notice.bad");
   return { page, main };

@@ -104,8 +104,9 @@ fn ticks(zone: &str, now: Timestamp, end: Timestamp) -> Vec<Tick> {
     let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
     let whole = end.duration_since(now);
     let format = match whole.as_hours() {
-        0..36 => "%H:%M",
-        36..8_000 => "%-d %b",
+        0..24 => "%H:%M",
+        24..120 => "%a %H:%M",
+        120..8_000 => "%-d %b",
         _ => "%b %Y",
     };
     let tick = |index: u8| {

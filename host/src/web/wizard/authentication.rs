@@ -44,8 +44,17 @@ struct AuthenticationPage {
 #[derive(Debug)]
 pub(super) struct Help {
     pub(super) description: Arc<Description>,
-    /// Where an administrator of the tenant consents, once tenant and application are known.
-    pub(super) consent: Option<String>,
+    pub(super) consent: Consent,
+}
+
+/// Where an administrator of the tenant consents.
+#[derive(Debug)]
+pub(super) enum Consent {
+    At(String),
+    /// It can be told once tenant and application are known.
+    Later,
+    /// Other clouds have portals of their own.
+    Elsewhere,
 }
 
 impl Help {
@@ -56,13 +65,12 @@ impl Help {
         let text = |key: &str| settings.get(key)?.as_str();
         let is_of_other_cloud = settings.contains_key("cloud") || text("loginEndpoint").is_some();
         let consent = match (text("tenantId"), text("clientId")) {
-            (Some(tenant), Some(client))
-                if is_entra(&description) && !is_of_other_cloud && is_plain(tenant) =>
-            {
+            _ if !is_entra(&description) || is_of_other_cloud => Consent::Elsewhere,
+            (Some(tenant), Some(client)) if is_plain(tenant) => {
                 let path = format!("https://{LOGIN}/{tenant}/adminconsent");
-                Some(address(&path, &[("client_id", client)]))
+                Consent::At(address(&path, &[("client_id", client)]))
             }
-            _ => None,
+            _ => Consent::Later,
         };
         Self {
             description,
@@ -124,10 +132,13 @@ async fn save(
     // What was entered is kept even where it is wrong: a secret can't be shown again to be mended.
     let changed = author
         .change_with(&plane, id, secrets, |answers| {
-            if let Some((key, groups)) = but.and_then(|key| answers.settings.remove_entry(&key)) {
-                settings.insert(key, groups);
+            // The choice of groups is another step's.
+            if let Some(key) = but
+                && let Some(groups) = answers.settings.get(&key)
+            {
+                settings.insert(key, groups.clone());
             }
-            answers.settings = settings;
+            answers.set_settings(settings);
             mark(answers, Step::Authentication, false);
         })
         .await;

@@ -15,7 +15,7 @@ use super::super::page::{Answer, again, done, page};
 use super::super::sent::Sent;
 use super::super::settings_form::{Input, SettingsForm, beside_fields, changes, read};
 use super::super::shell::{Administers, Shell};
-use super::authentication::Help;
+use super::authentication::{Consent, Help};
 use super::basic::{VersionChoice, pin, versions};
 use super::tested::Shown;
 use crate::api::Plane;

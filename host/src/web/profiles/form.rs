@@ -1,20 +1,20 @@
 //! The form of a profile: what was filled in as texts, and the profile that it says.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::{self, TimeZone};
+use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::sent::Sent;
-use crate::api::Plane;
-use crate::api::problem::{FieldError, Problem};
-use crate::catalog::{MapFilter, NewProfile, Profile};
+use crate::api::problem::FieldError;
+use crate::catalog::{NewProfile, Profile};
 use crate::limits::{Guard, Threshold};
 use crate::schedule::{Baseline, Rhythm, Schedule, Unit};
 
-/// Maps that are offered; who has more names them by their identifier.
-const MOST_MAPS: u32 = 200;
 /// When a first run is proposed: at an hour at which few work.
 const PROPOSED_HOUR: i8 = 2;
 
@@ -413,151 +413,4 @@ pub(in crate::web) fn thresholds(guard: &Guard) -> Vec<(&'static str, String)> {
     let rows = rows(guard).into_iter();
     rows.map(|row| (row.word, format!("{} % and {}", row.share, row.count)))
         .collect()
-}
-
-/// Names of time zones, for people to choose from.
-pub(in crate::web) fn zones() -> Vec<String> {
-    let names = tz::db().available().map(|name| name.to_string());
-    let places = |name: &String| {
-        name == "UTC"
-            || (name.contains('/')
-                && !["Etc/", "posix/", "right/"]
-                    .iter()
-                    .any(|odd| name.starts_with(odd)))
-    };
-    names.filter(places).collect()
-}
-
-/// A transform map to choose.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::web) struct MapChoice {
-    pub(in crate::web) id: String,
-    pub(in crate::web) name: String,
-    /// Whether the plugin brings it.
-    pub(in crate::web) read_only: bool,
-    pub(in crate::web) uses: u64,
-}
-
-/// Transform maps for a plugin, those that it brings first.
-pub(in crate::web) async fn map_choices(
-    plane: &Plane,
-    plugin: &str,
-) -> Result<Vec<MapChoice>, Problem> {
-    let filter = MapFilter {
-        name: None,
-        plugin: Some(plugin.to_owned()),
-    };
-    let (maps, _) = plane.catalog.maps(&filter, None, MOST_MAPS).await?;
-    let choices = maps.into_iter().map(|map| MapChoice {
-        id: map.id,
-        name: map.name,
-        read_only: map.read_only,
-        uses: map.uses,
-    });
-    Ok(choices.collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn paths(form: &ProfileForm) -> Vec<String> {
-        let errors = form.read().unwrap_err();
-        errors.into_iter().map(|error| error.path).collect()
-    }
-
-    fn proposed() -> ProfileForm {
-        ProfileForm::proposed("2026-11-24T12:00:00Z".parse().unwrap())
-    }
-
-    #[test]
-    fn a_new_profile_is_proposed_to_run_every_night() {
-        let profile = proposed().read().unwrap();
-        assert_eq!(profile.schedule.describe(), "every day at 02:00, UTC");
-        assert_eq!(profile.guard, Guard::default());
-        assert_eq!(profile.baseline, Baseline::Weekly);
-    }
-
-    #[test]
-    fn every_rhythm_comes_back_as_it_was_filled_in() {
-        for rhythm in [
-            r#"{"kind": "manual"}"#,
-            r#"{"kind": "once", "at": "2026-12-01T02:30:00"}"#,
-            r#"{"kind": "every", "count": 15, "unit": "minutes", "start": "2026-12-01T02:30:15"}"#,
-            r#"{"kind": "every", "count": 2, "unit": "months", "start": "2026-12-01T02:30:00", "end": "2027-12-01T00:00:00"}"#,
-            r#"{"kind": "cron", "expression": "0 2 * * 1-5"}"#,
-            r#"{"kind": "cron", "expression": "@daily", "start": "2026-12-01T00:00:00"}"#,
-        ] {
-            let mut profile = proposed().read().unwrap();
-            profile.schedule.rhythm = serde_json::from_str(rhythm).unwrap();
-            let form = ProfileForm::of_new(&profile);
-            assert_eq!(form.read().unwrap(), profile, "{rhythm}");
-        }
-    }
-
-    #[test]
-    fn every_field_that_is_wrong_is_named() {
-        let form = ProfileForm {
-            count: "many".into(),
-            start: "tomorrow".into(),
-            jitter: "-1".into(),
-            baseline: "hourly".into(),
-            ..proposed()
-        };
-        let wanted = [
-            "schedule.rhythm.start",
-            "schedule.rhythm.count",
-            "schedule.jitterSeconds",
-            "baseline",
-        ];
-        assert_eq!(paths(&form), wanted);
-        let mut form = proposed();
-        form.guard[1].share = "120".into();
-        form.guard[2].count = "some".into();
-        assert_eq!(
-            paths(&form),
-            ["guard.groups.share", "guard.memberships.count"]
-        );
-    }
-
-    #[test]
-    fn a_schedule_that_makes_no_sense_is_told_at_its_fields() {
-        let form = ProfileForm {
-            kind: "cron".into(),
-            expression: "61 * * * *".into(),
-            zone: "Europe/Atlantis".into(),
-            ..proposed()
-        };
-        assert_eq!(
-            paths(&form),
-            ["schedule.zone", "schedule.rhythm.expression"]
-        );
-        let form = ProfileForm {
-            kind: "once".into(),
-            start: "1066-10-14T09:00".into(),
-            ..proposed()
-        };
-        assert_eq!(paths(&form), ["schedule.rhythm.start"]);
-    }
-
-    #[test]
-    fn shares_are_shown_in_per_cent() {
-        let guard = Guard {
-            users: Threshold {
-                share: 0.075,
-                count: 3,
-            },
-            ..Guard::default()
-        };
-        assert_eq!(rows(&guard)[0].share, "7.5");
-        assert_eq!(rows(&guard)[1].share, "20");
-    }
-
-    #[test]
-    fn zones_are_places() {
-        let zones = zones();
-        assert!(zones.iter().any(|zone| zone == "Europe/Berlin"));
-        assert!(zones.iter().any(|zone| zone == "UTC"));
-        assert!(!zones.iter().any(|zone| zone.starts_with("posix/")));
-    }
 }

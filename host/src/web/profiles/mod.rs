@@ -1,5 +1,6 @@
 //! Profiles: when connectors run, with which transform map, and what is held.
 
+mod choices;
 mod edit;
 mod form;
 mod list;
@@ -9,7 +10,8 @@ use axum::Router;
 
 use crate::api::Plane;
 
-pub(super) use form::{MapChoice, ProfileForm, baseline_words, map_choices, thresholds, zones};
+pub(super) use choices::{MapChoice, map_choices, zones};
+pub(super) use form::{ProfileForm, baseline_words, thresholds};
 pub(super) use plan::{Plan, plan};
 
 pub(super) fn routes() -> Router<Plane> {

@@ -188,7 +188,7 @@ pub struct Problem {
 }
 
 /// A line of the connection test.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CheckLine {
     /// What was tested.
     pub item: String,
@@ -202,7 +202,7 @@ pub struct CheckLine {
 }
 
 /// How a line of the connection test went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckOutcome {
     /// As it should be.
@@ -268,7 +268,7 @@ pub struct Expectation {
 }
 
 /// Why a hook could not do its work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, ToSchema)]
 #[error("{message} [{code}]")]
 #[serde(rename_all = "camelCase")]
 pub struct Fault {
@@ -287,7 +287,7 @@ pub struct Fault {
 }
 
 /// Who must act on a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// The administrator: a setting is wrong.

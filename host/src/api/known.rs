@@ -12,7 +12,7 @@ use crate::directory::{Mode, PageRequest, RunFilter, RunState};
 const MOST_PAGES: usize = 10;
 
 /// When the last snapshot of a connector began that succeeded, wholly or in part.
-pub(super) async fn last_snapshot(
+pub(crate) async fn last_snapshot(
     plane: &Plane,
     connector: Uuid,
 ) -> Result<Option<Timestamp>, Problem> {

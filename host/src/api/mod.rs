@@ -20,7 +20,7 @@ mod data_models;
 pub(crate) mod directory;
 mod events;
 mod group_links;
-mod known;
+pub(crate) mod known;
 mod oidc;
 mod openapi;
 pub(crate) mod plugins;

@@ -2,6 +2,8 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -12,14 +14,51 @@ use super::page::{Page, Paging};
 use super::problem::Problem;
 use super::revision::{Created, IfMatch, Tagged};
 use crate::access::Principal;
-use crate::catalog::{NewProfile, Profile, ProfileChange};
+use crate::catalog::{ListedProfile, NewProfile, Profile, ProfileChange, ProfileFilter};
 
 pub(super) fn routes() -> OpenApiRouter<Plane> {
     OpenApiRouter::new()
+        .routes(routes!(list_all))
         .routes(routes!(list, create))
         .routes(routes!(read, change, delete))
         .routes(routes!(activate))
         .routes(routes!(deactivate))
+}
+
+/// Which profiles.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// This is somewhere in the name of the profile or of its connector, without regard to case.
+    text: Option<String>,
+    /// Only active ones, or only others.
+    active: Option<bool>,
+}
+
+/// List the profiles of all connectors, by name of the connector, then of the profile.
+#[utoipa::path(
+    get, path = "/profiles", tag = "profiles",
+    params(Wanted, Paging),
+    responses((status = 200, description = "Profiles", body = Page<ListedProfile>)),
+    security(("token" = ["viewer"]))
+)]
+async fn list_all(
+    _: Viewer,
+    State(plane): State<Plane>,
+    Query(wanted): Query<Wanted>,
+    Query(paging): Query<Paging>,
+) -> Result<axum::Json<Page<ListedProfile>>, Problem> {
+    let (limit, after) = (paging.limit()?, paging.position()?);
+    let filter = ProfileFilter {
+        text: wanted.text,
+        active: wanted.active,
+    };
+    let (profiles, total) = plane
+        .catalog
+        .all_profiles(&filter, after.as_ref(), limit + 1)
+        .await?;
+    let page = Page::of(profiles, limit, ListedProfile::position);
+    Ok(axum::Json(page.total(total)))
 }
 
 /// List a connector's profiles, by name.

@@ -52,6 +52,32 @@ pub(super) enum SecretChange {
 }
 
 impl SecretChanges {
+    /// The same with a secret that is to be set, and the last day of its validity.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str, expires_on: Option<&str>) -> Self {
+        self.member(
+            key,
+            serde_json::json!({"value": value, "expiresOn": expires_on}),
+        );
+        self
+    }
+
+    /// The same with another last day of a secret that stays.
+    #[must_use]
+    pub fn note(mut self, key: &str, expires_on: Option<&str>) -> Self {
+        self.member(key, serde_json::json!({ "expiresOn": expires_on }));
+        self
+    }
+
+    fn member(&mut self, key: &str, change: Value) {
+        if !self.0.is_object() {
+            self.0 = Value::Object(Map::new());
+        }
+        if let Value::Object(members) = &mut self.0 {
+            members.insert(key.to_owned(), change);
+        }
+    }
+
     /// The changes by key, or what is wrong with them.
     pub(super) fn read(self, findings: &mut Findings) -> BTreeMap<String, SecretChange> {
         const REMEDY: &str =

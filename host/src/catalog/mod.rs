@@ -9,6 +9,7 @@
 mod assignments;
 mod book;
 mod connector;
+mod draft;
 mod error;
 mod form;
 mod input;
@@ -39,6 +40,7 @@ pub use connector::{
     CloneConnector, Connector, ConnectorChange, ConnectorFilter, Data, DataModelName, NewConnector,
     Pin, PluginUse, Stamp, Warning,
 };
+pub use draft::{Answers, ConnectorDraft, LastTest};
 pub use error::CatalogError;
 pub use form::SecretChanges;
 pub use link::{LinkFilter, LinkRecord, MOST_LINKS, MOST_PLATFORM_GROUPS, NewLink};
@@ -49,7 +51,7 @@ pub use map::{
     PlacedRule, Preview, PreviewOf, Record, RulesDraft, RulesInForce, SampleOrigin, compared,
 };
 pub use model::{DataModelRecord, FieldRecord, FieldUse, Side};
-pub use profile::{NewProfile, Profile, ProfileChange};
+pub use profile::{ListedProfile, NewProfile, Profile, ProfileChange, ProfileFilter};
 pub use question::{Draft, Tested};
 pub use types::{ConnectorType, Installed, InstalledVersion, Question, Types};
 

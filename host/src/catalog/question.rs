@@ -43,7 +43,7 @@ pub struct Draft {
 }
 
 /// What a connection test found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tested {
     /// Whether the connector can work: something was tested, and nothing failed.
     pub passed: bool,
@@ -67,11 +67,12 @@ impl Draft {
 
 /// What a draft builds on.
 #[derive(Default)]
-struct Base {
-    connector: String,
-    wanted: Option<Wanted>,
-    settings: Map<String, Value>,
-    secrets: Secrets,
+pub(super) struct Base {
+    /// Identifier of the connector; empty where there is none yet.
+    pub(super) connector: String,
+    pub(super) wanted: Option<Wanted>,
+    pub(super) settings: Map<String, Value>,
+    pub(super) secrets: Secrets,
 }
 
 impl Catalog {
@@ -80,7 +81,14 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Invalid`] where the draft can't be; that the source can't be reached is no error.
     pub async fn test(&self, draft: Draft) -> Result<Tested, CatalogError> {
-        let (question, description) = self.question(draft).await?;
+        let asked = self.question(draft).await?;
+        self.tested(asked).await
+    }
+
+    pub(super) async fn tested(
+        &self,
+        (question, description): (Question, Arc<Description>),
+    ) -> Result<Tested, CatalogError> {
         let map = description.maps.first();
         let map = map.ok_or(CatalogError::NotFound("transform map"))?;
         match self.types.check(&question, map).await {
@@ -113,18 +121,36 @@ impl Catalog {
         name: Option<&str>,
         page: Option<&str>,
     ) -> Result<Candidates, CatalogError> {
-        let (question, description) = self.question(draft).await?;
+        let asked = self.question(draft).await?;
+        self.found(asked, name, page).await
+    }
+
+    pub(super) async fn found(
+        &self,
+        (question, description): (Question, Arc<Description>),
+        name: Option<&str>,
+        page: Option<&str>,
+    ) -> Result<Candidates, CatalogError> {
         let found = self.types.discover(&question, name, page).await;
         found.map_err(|error| in_request(&description, error))
     }
 
     async fn question(&self, draft: Draft) -> Result<(Question, Arc<Description>), CatalogError> {
-        let mut findings = Findings::default();
-        let changes = draft.secrets.read(&mut findings);
         let base = match draft.connector {
             Some(id) => self.base(id).await?,
             None => Base::default(),
         };
+        self.question_on(base, draft).await
+    }
+
+    /// The question that a draft asks, with what it builds on.
+    pub(super) async fn question_on(
+        &self,
+        base: Base,
+        draft: Draft,
+    ) -> Result<(Question, Arc<Description>), CatalogError> {
+        let mut findings = Findings::default();
+        let changes = draft.secrets.read(&mut findings);
         let changes_settings =
             draft.settings.is_some() || draft.plugin.is_some() || draft.version.is_some();
         let wanted = match (draft.plugin, draft.version, &base.wanted) {

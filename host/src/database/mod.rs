@@ -156,6 +156,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("work", include_str!("migrations/0005_work.sql")),
     ("holdings", include_str!("migrations/0006_holdings.sql")),
     ("run_log", include_str!("migrations/0007_run_log.sql")),
+    ("draft", include_str!("migrations/0008_draft.sql")),
 ];
 
 /// An instant as it is kept: Unix milliseconds.

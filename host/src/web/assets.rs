@@ -28,12 +28,13 @@ const STYLE: &str = concat!(
     include_str!("assets/css/connectors.css"),
     include_str!("assets/css/maps.css"),
     include_str!("assets/css/directory.css"),
+    include_str!("assets/css/wizard.css"),
 );
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, media type and content.
-const FILES: [(&str, &str, &str); 8] = [
+const FILES: [(&str, &str, &str); 9] = [
     ("style.css", "text/css; charset=utf-8", STYLE),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ("app.js", SCRIPT, include_str!("assets/app.js")),
@@ -41,6 +42,7 @@ const FILES: [(&str, &str, &str); 8] = [
     ("live.js", SCRIPT, include_str!("assets/live.js")),
     ("maps.js", SCRIPT, include_str!("assets/maps.js")),
     ("menu.js", SCRIPT, include_str!("assets/menu.js")),
+    ("preview.js", SCRIPT, include_str!("assets/preview.js")),
     ("time.js", SCRIPT, include_str!("assets/time.js")),
 ];
 

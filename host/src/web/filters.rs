@@ -187,19 +187,22 @@ pub(super) fn escaped(text: &str) -> String {
 /// A text in which what stands between backticks is code: `` `groups` ``.
 #[filter_fn]
 pub fn marked(text: impl fmt::Display, _: &dyn Values) -> Result<Safe<String>> {
-    let text = text.to_string();
+    Ok(Safe(with_code(&text.to_string())))
+}
+
+/// See [`marked`].
+fn with_code(text: &str) -> String {
     let mut parts = text.split('`');
     let mut html = escaped(parts.next().unwrap_or_default());
     while let Some(code) = parts.next() {
+        let code = escaped(code);
         match parts.next() {
-            Some(after) => {
-                html += &format!("<code>{}</code>{}", escaped(code), escaped(after));
-            }
+            Some(after) => html += &format!("<code>{code}</code>{}", escaped(after)),
             // A backtick without another stands for itself.
-            None => html += &format!("`{}", escaped(code)),
+            None => html += &format!("`{code}"),
         }
     }
-    Ok(Safe(html))
+    html
 }
 
 /// The same with its first letter in upper case, and all others as they are.
@@ -245,6 +248,15 @@ mod tests {
             "<time datetime=\"2026-11-24T12:00:00Z\" data-shows=\"relative\" \
              title=\"2026-11-24 12:00:00 UTC\">just now</time>"
         );
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code_and_stays_text() {
+        assert_eq!(
+            with_code("From `A & b`, <i>"),
+            "From <code>A &amp; b</code>, &lt;i&gt;"
+        );
+        assert_eq!(with_code("an odd ` one"), "an odd ` one");
     }
 
     #[test]

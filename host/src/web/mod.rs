@@ -20,11 +20,17 @@ mod models;
 mod notice;
 mod page;
 mod plugins;
+mod profiles;
 mod runs;
+mod sent;
 mod settings;
+mod settings_form;
+mod shell;
 mod shell;
 mod sign_in;
+mod sign_in;
 mod size;
+mod wizard;
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +67,8 @@ pub(crate) fn router(plane: &Plane) -> Router {
         .merge(settings::routes())
         .merge(account::routes())
         .merge(directory::routes())
+        .merge(wizard::routes())
+        .merge(profiles::routes())
         .layer(from_fn_with_state(Arc::clone(plane), dress::inner))
         .merge(assets::routes())
         .with_state(Arc::clone(plane))

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::read::find;
-use super::{Connector, ConnectorChange, DataModelName, NewConnector};
+use super::{Connector, ConnectorChange, DataModelName, NewConnector, Pin};
 use crate::access::Principal;
 use crate::audit::Target;
 use crate::catalog::book::Changes;
@@ -22,6 +22,19 @@ use crate::work::state::{Event, State};
 
 type Secrets = BTreeMap<String, SecretChange>;
 
+/// A new connector with which nothing is wrong but, perhaps, that its name is taken.
+#[derive(Debug)]
+pub(in crate::catalog) struct SoundConnector {
+    id: Uuid,
+    name: String,
+    description: String,
+    wanted: Wanted,
+    data_model: DataModelName,
+    settings: Map<String, Value>,
+    secrets: Secrets,
+    present: BTreeSet<String>,
+}
+
 impl Catalog {
     /// Makes a connector.
     ///
@@ -33,18 +46,38 @@ impl Catalog {
         new: NewConnector,
     ) -> Result<Connector, CatalogError> {
         let mut findings = Findings::default();
+        let id = Uuid::now_v7();
+        let sound = self
+            .examine_connector(id, new, BTreeSet::new(), &mut findings)
+            .await?;
+        findings.end()?;
+        let sound = sound.ok_or(CatalogError::NotFound("connector type"))?;
+        self.database
+            .write(async |connection| self.insert_connector(connection, by, &sound).await)
+            .await?;
+        self.tell();
+        self.connector(id).await
+    }
+
+    /// What is to be kept of a new connector; whatever is wrong with it is found. `kept` are keys of secrets
+    /// that are in the vault under its identifier already. None where the plugin can't be had.
+    pub(in crate::catalog) async fn examine_connector(
+        &self,
+        id: Uuid,
+        new: NewConnector,
+        kept: BTreeSet<String>,
+        findings: &mut Findings,
+    ) -> Result<Option<SoundConnector>, CatalogError> {
         let name = findings.name("name", &new.name);
         let description = findings.text("description", &new.description);
-        let secrets = new.secrets.read(&mut findings);
+        let secrets = new.secrets.read(findings);
         let settings = without_nulls(new.settings);
         let wanted = Wanted {
             name: new.plugin,
-            version: new.version.0.clone(),
+            version: new.version.0,
         };
-        let present = present(BTreeSet::new(), &secrets, &mut findings);
-        let declared = self
-            .examine(&wanted, &settings, &present, &mut findings)
-            .await?;
+        let present = present(kept, &secrets, findings);
+        let declared = self.examine(&wanted, &settings, &present, findings).await?;
         let data_model = declared.as_deref().map(DataModelName::of);
         if let (Some(meant), Some(declared)) = (&new.data_model, &data_model)
             && meant != declared
@@ -58,48 +91,58 @@ impl Catalog {
                 ),
             );
         }
-        findings.end()?;
-        let data_model = data_model.ok_or(CatalogError::NotFound("connector type"))?;
+        Ok(data_model.map(|data_model| SoundConnector {
+            id,
+            name,
+            description,
+            wanted,
+            data_model,
+            settings,
+            secrets,
+            present,
+        }))
+    }
 
-        let id = Uuid::now_v7();
-        let target = Target::new("connector", id, &name);
+    /// Keeps a new connector, in the transaction of the caller.
+    pub(in crate::catalog) async fn insert_connector(
+        &self,
+        connection: &mut SqliteConnection,
+        by: &Principal,
+        new: &SoundConnector,
+    ) -> Result<(), CatalogError> {
+        let (id, wanted) = (new.id, &new.wanted);
+        refuse_taken(connection, id, &new.name).await?;
+        sqlx::query(
+            "INSERT INTO connector (id, revision, name, folded, description, plugin, version, \
+             model_name, model_type, settings, paused, created_at, created_by, changed_at, \
+             changed_by) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE, $10, $11, $10, $11)",
+        )
+        .bind(id.to_string())
+        .bind(&new.name)
+        .bind(folded(&new.name))
+        .bind(&new.description)
+        .bind(&wanted.name)
+        .bind(wanted.version.as_ref().map(ToString::to_string))
+        .bind(&new.data_model.name)
+        .bind(&new.data_model.kind)
+        .bind(serde_json::to_string(&new.settings)?)
+        .bind(millis(self.clock.now()))
+        .bind(&by.actor.name)
+        .execute(&mut *connection)
+        .await?;
+        self.keep_secrets(connection, by, id, &new.secrets).await?;
+        self.step(connection, by, id, Event::Created, "it was created")
+            .await?;
+        let target = Target::new("connector", id, &new.name);
         let details = json!({
             "plugin": wanted.name,
-            "version": new.version,
-            "settings": settings.keys().collect::<Vec<_>>(),
-            "secrets": present,
+            "version": Pin(wanted.version.clone()),
+            "settings": new.settings.keys().collect::<Vec<_>>(),
+            "secrets": new.present,
         });
-        self.database
-            .write(async |connection| {
-                refuse_taken(connection, id, &name).await?;
-                sqlx::query(
-                    "INSERT INTO connector (id, revision, name, folded, description, plugin, version, \
-                     model_name, model_type, settings, paused, created_at, created_by, changed_at, \
-                     changed_by) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE, $10, $11, $10, $11)",
-                )
-                .bind(id.to_string())
-                .bind(&name)
-                .bind(folded(&name))
-                .bind(&description)
-                .bind(&wanted.name)
-                .bind(wanted.version.as_ref().map(ToString::to_string))
-                .bind(&data_model.name)
-                .bind(&data_model.kind)
-                .bind(serde_json::to_string(&settings)?)
-                .bind(millis(self.clock.now()))
-                .bind(&by.actor.name)
-                .execute(&mut *connection)
-                .await?;
-                self.keep_secrets(connection, by, id, &secrets).await?;
-                self.step(connection, by, id, Event::Created, "it was created")
-                    .await?;
-                self.note(connection, by, "connector.create", target, details)
-                    .await?;
-                Ok::<_, CatalogError>(())
-            })
-            .await?;
-        self.tell();
-        self.connector(id).await
+        Ok(self
+            .note(connection, by, "connector.create", target, details)
+            .await?)
     }
 
     /// Changes a connector. A change that changes nothing leaves its revision as it is.
@@ -205,7 +248,7 @@ impl Catalog {
         Ok(())
     }
 
-    async fn keep_secrets(
+    pub(in crate::catalog) async fn keep_secrets(
         &self,
         connection: &mut SqliteConnection,
         by: &Principal,
@@ -298,7 +341,7 @@ fn changes(before: &Connector, after: &Connector, secrets: &Secrets) -> Changes 
 }
 
 /// Refuses a name that another connector has.
-pub(super) async fn refuse_taken(
+pub(in crate::catalog) async fn refuse_taken(
     connection: &mut SqliteConnection,
     id: Uuid,
     name: &str,

@@ -20,7 +20,7 @@ use crate::plugin::registry::Wanted;
 use crate::vault::SecretNote;
 use crate::work::state::State;
 
-pub(super) use change::present;
+pub(super) use change::{SoundConnector, present, refuse_taken};
 pub use read::{ConnectorFilter, PluginUse};
 pub(super) use read::{find, stamp};
 pub use warning::Warning;

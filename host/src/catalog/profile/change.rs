@@ -15,6 +15,7 @@ use crate::catalog::map::{MapId, MapName, brought};
 use crate::catalog::{Catalog, CatalogError, check_revision};
 use crate::database::millis;
 use crate::limits::{Guard, Threshold};
+use crate::plugin::registry::Wanted;
 use crate::schedule::{Rhythm, Schedule};
 
 /// Most profiles of a connector.
@@ -31,11 +32,33 @@ impl Catalog {
         connector: Uuid,
         new: NewProfile,
     ) -> Result<Profile, CatalogError> {
-        let owner = self.owner(connector).await?;
+        let wanted = self.owner(connector).await?.wanted();
         let mut findings = Findings::default();
+        let profile = self
+            .examine_profile(by, (connector, &wanted), new, &mut findings)
+            .await?;
+        findings.end()?;
+        self.database
+            .write(async |connection| {
+                self.insert_profile(connection, by, &profile, &wanted.name)
+                    .await
+            })
+            .await?;
+        self.tell();
+        self.profile(connector, profile.id).await
+    }
+
+    /// The profile that is to be made, for a connector of this plugin; whatever is wrong with it is found.
+    pub(in crate::catalog) async fn examine_profile(
+        &self,
+        by: &Principal,
+        (connector, wanted): (Uuid, &Wanted),
+        new: NewProfile,
+        findings: &mut Findings,
+    ) -> Result<Profile, CatalogError> {
         let map = match new.map {
-            Some(map) => self.known_map(&owner, &map, &mut findings).await?,
-            None => self.default_map(&owner).await?,
+            Some(map) => self.known_map(wanted, &map, findings).await?,
+            None => self.default_map(wanted).await?,
         };
         let stamp = Stamp {
             at: self.clock.now(),
@@ -59,36 +82,41 @@ impl Catalog {
             created: stamp.clone(),
             changed: stamp,
         };
-        check_rhythm(&profile, &mut findings);
-        findings.end()?;
-        self.database
-            .write(async |connection| {
-                refuse(connection, &profile, &owner).await?;
-                if count(connection, connector).await? >= MOST {
-                    return Err(CatalogError::conflict(
-                        "profile.too-many",
-                        format!("The connector has {MOST} profiles already."),
-                        "Delete one first.",
-                    ));
-                }
-                insert(connection, &profile).await?;
-                let target = Target::new("profile", profile.id, &profile.name);
-                let details = json!({
-                    "connector": connector,
-                    "map": profile.map.id,
-                    "active": profile.active,
-                    "baseline": profile.baseline,
-                    "schedule": profile.schedule,
-                    "guard": profile.guard,
-                });
-                self.note(connection, by, "profile.create", target, details)
-                    .await?;
-                self.settle(connection, by, connector, "a profile was created")
-                    .await
-            })
+        check_rhythm(&profile, findings);
+        Ok(profile)
+    }
+
+    /// Keeps a new profile of a connector of this plugin, in the transaction of the caller.
+    pub(in crate::catalog) async fn insert_profile(
+        &self,
+        connection: &mut SqliteConnection,
+        by: &Principal,
+        profile: &Profile,
+        plugin: &str,
+    ) -> Result<(), CatalogError> {
+        let connector = profile.connector;
+        refuse(connection, profile, plugin).await?;
+        if count(connection, connector).await? >= MOST {
+            return Err(CatalogError::conflict(
+                "profile.too-many",
+                format!("The connector has {MOST} profiles already."),
+                "Delete one first.",
+            ));
+        }
+        insert(connection, profile).await?;
+        let target = Target::new("profile", profile.id, &profile.name);
+        let details = json!({
+            "connector": connector,
+            "map": profile.map.id,
+            "active": profile.active,
+            "baseline": profile.baseline,
+            "schedule": profile.schedule,
+            "guard": profile.guard,
+        });
+        self.note(connection, by, "profile.create", target, details)
             .await?;
-        self.tell();
-        self.profile(connector, profile.id).await
+        self.settle(connection, by, connector, "a profile was created")
+            .await
     }
 
     /// Changes a profile. A change that changes nothing leaves its revision as it is.
@@ -115,7 +143,7 @@ impl Catalog {
             after.description = findings.text("description", &description);
         }
         if let Some(map) = change.map {
-            after.map.id = self.known_map(&owner, &map, &mut findings).await?;
+            after.map.id = self.known_map(&owner.wanted(), &map, &mut findings).await?;
         }
         after.active = change.active.unwrap_or(before.active);
         after.baseline = change.baseline.unwrap_or(before.baseline);
@@ -137,7 +165,7 @@ impl Catalog {
                 // What was validated is what is changed.
                 let now = find(connection, connector, id).await?;
                 check_revision(Some(before.revision), now.revision)?;
-                refuse(connection, &after, &owner).await?;
+                refuse(connection, &after, &owner.plugin).await?;
                 update(connection, &after, begins_anew).await?;
                 let details = json!({ "connector": connector, "changes": changes });
                 let target = Target::new("profile", id, &after.name);
@@ -191,12 +219,12 @@ impl Catalog {
     /// The identifier of a map that a connector can use.
     async fn known_map(
         &self,
-        owner: &Connector,
+        wanted: &Wanted,
         map: &str,
         findings: &mut Findings,
     ) -> Result<String, CatalogError> {
         let found = match MapId::read(map) {
-            Some(id) => match self.map_for(&id, &owner.wanted()).await {
+            Some(id) => match self.map_for(&id, wanted).await {
                 Ok(_) => return Ok(id.to_string()),
                 Err(error) => error,
             },
@@ -205,7 +233,7 @@ impl Catalog {
         match found {
             CatalogError::NotFound(_) => findings.add(
                 "map",
-                format!("{} has no such transform map.", owner.plugin),
+                format!("{} has no such transform map.", wanted.name),
                 "Use the identifier of one of its maps.",
             ),
             CatalogError::Plugin(error) => findings.add(
@@ -218,8 +246,8 @@ impl Catalog {
         Ok(String::new())
     }
 
-    async fn default_map(&self, owner: &Connector) -> Result<String, CatalogError> {
-        let description = self.types.description(&owner.wanted()).await?;
+    async fn default_map(&self, wanted: &Wanted) -> Result<String, CatalogError> {
+        let description = self.types.description(wanted).await?;
         let first = brought(&description).next().map(|(id, _)| id.to_string());
         first.ok_or(CatalogError::NotFound("transform map"))
     }
@@ -269,7 +297,7 @@ fn changes(before: &Profile, after: &Profile) -> Changes {
 async fn refuse(
     connection: &mut SqliteConnection,
     profile: &Profile,
-    owner: &Connector,
+    plugin: &str,
 ) -> Result<(), CatalogError> {
     let now = find_connector(connection, profile.connector).await?;
     let taken: bool = sqlx::query_scalar(
@@ -297,7 +325,7 @@ async fn refuse(
         }
         _ => true,
     };
-    if !map_is_there || now.plugin != owner.plugin {
+    if !map_is_there || now.plugin != plugin {
         findings.add(
             "map",
             "It was deleted meanwhile, or the connector got another plugin.",

@@ -1,6 +1,7 @@
 //! Profiles: when a connector runs, with which transform map, and what its guard lets through.
 
 mod change;
+mod list;
 mod read;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use super::map::MapName;
 use crate::limits::Guard;
 use crate::schedule::{Baseline, Schedule};
 
+pub use list::{ListedProfile, ProfileFilter};
 pub(super) use read::{COLUMNS, maps_of_other_plugins, profile};
 
 /// A profile, as it is shown.
@@ -48,7 +50,7 @@ pub struct Profile {
 }
 
 /// A profile to be made.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewProfile {
     /// Name of 1 to 100 characters, unique in its connector without regard to case.

@@ -90,7 +90,7 @@ impl Catalog {
     }
 
     /// Names of maps by identifier: those that a plugin brings, where it can be had, and own ones.
-    async fn map_names(
+    pub(super) async fn map_names(
         &self,
         wanted: &Wanted,
         mut own: BTreeMap<String, String>,

@@ -1,6 +1,7 @@
 //! What the catalog promises, with plugins that are made up.
 
 mod connectors;
+mod drafts;
 mod links;
 mod maps;
 mod profiles;

@@ -4,6 +4,7 @@ import "./menu.js";
 import "./filter.js";
 import "./live.js";
 import "./maps.js";
+import "./preview.js";
 
 // What is wrong with a form is read first.
 document.querySelector("[data-focus]")?.focus();

@@ -5,7 +5,7 @@ import { swap } from "./live.js";
 let latest = 0;
 
 async function apply(form) {
-  const address = new URL(form.action || location.href);
+  const address = new URL(form.getAttribute("action") || location.href, location.href);
   const fields = [...new FormData(form)].filter(([, value]) => value !== "");
   address.search = new URLSearchParams(fields).toString();
   const mine = ++latest;

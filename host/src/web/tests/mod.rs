@@ -22,3 +22,5 @@ fn csrf_of(session: &NewSession) -> String {
         Means::Token { .. } => String::new(),
     }
 }
+mod profiles;
+mod wizard;

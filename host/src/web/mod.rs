@@ -26,8 +26,6 @@ mod sent;
 mod settings;
 mod settings_form;
 mod shell;
-mod shell;
-mod sign_in;
 mod sign_in;
 mod size;
 mod wizard;

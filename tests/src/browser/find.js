@@ -37,8 +37,11 @@ const pick = (elements, name) => {
   const close = elements.filter((element) => named(element).toLowerCase().includes(name.toLowerCase()));
   return close.length === 1 ? close[0] : null;
 };
-const answer = (element, elements) =>
-  element ? { element } : { names: [...new Set(elements.map(named))].filter(Boolean).slice(0, 60) };
+// What is below the bar at the top, which stays there, is brought out as one would by scrolling.
+const answer = (element, elements) => {
+  element?.scrollIntoView({ block: "center", behavior: "instant" });
+  return element ? { element } : { names: [...new Set(elements.map(named))].filter(Boolean).slice(0, 60) };
+};
 
 if (kind !== "option") {
   const elements = all(KINDS[kind]);

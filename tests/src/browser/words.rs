@@ -1,5 +1,6 @@
 //! What one does and sees in a browser, in the words of whoever sits before it.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -125,6 +126,18 @@ impl Browser {
             }
             element.clear().await?;
             element.send_keys(value).await
+        })
+        .await
+    }
+
+    /// Chooses a file for the field with this label.
+    ///
+    /// # Errors
+    /// Where there is none, or it takes no file.
+    pub async fn attach(&self, label: &str, file: &Path) -> anyhow::Result<()> {
+        let file = file.to_str().context("the file's name is no text")?;
+        self.with(Kind::Field, label, async |element| {
+            element.send_keys(file).await
         })
         .await
     }

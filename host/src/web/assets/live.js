@@ -50,12 +50,8 @@ export async function refresh() {
 const source = document.querySelector("[data-events]");
 if (source && document.querySelector("[data-live]")) {
   const events = new EventSource(source.dataset.events);
-  let first = true;
-  events.addEventListener("state", () => {
-    // The first one is what the page shows already.
-    if (!first) refresh();
-    first = false;
-  });
+  // Also the first one: something may have happened since the page was made.
+  events.addEventListener("state", refresh);
   for (const name of ["run", "progress", "connector", "catalogue"]) events.addEventListener(name, refresh);
   addEventListener("pagehide", () => events.close());
 }

@@ -13,18 +13,6 @@ const QUERIES: usize = 6;
 /// Links of a kind that are asked for, of which but one is opened.
 const SAMPLES: usize = 6;
 
-/// What the navigation leads to and may not be there yet: where it isn't, links to it and below it are told of and not
-/// followed.
-const AHEAD: [&str; 7] = [
-    "/connectors",
-    "/groups",
-    "/users",
-    "/maps",
-    "/plugins",
-    "/settings",
-    "/account",
-];
-
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Crawl {
@@ -32,8 +20,6 @@ pub(super) struct Crawl {
     pub(super) pages: Vec<String>,
     /// What is wrong: with links, and by what was looked at on each page.
     pub(super) faults: Vec<String>,
-    /// What isn't there yet.
-    ahead: BTreeSet<&'static str>,
 }
 
 /// A link that is still to be followed.
@@ -52,13 +38,6 @@ pub(super) async fn crawl(
     mut look: impl AsyncFnMut(&Browser, &Page) -> Vec<String>,
 ) -> Crawl {
     let mut crawl = Crawl::default();
-    for path in AHEAD {
-        let answer = session.begin(Method::GET, path, &[("accept", "text/html")], None);
-        if answer.await.unwrap().0 == 404 {
-            crawl.ahead.insert(path);
-            super::tell(&format!("{path} isn't there yet, nor what is below it"));
-        }
-    }
     let mut leads = VecDeque::from([Lead {
         from: "the address bar".into(),
         text: "/".into(),
@@ -130,11 +109,6 @@ impl Crawl {
         let Lead {
             from, text, path, ..
         } = lead;
-        let noun = path.split(['/', '?']).nth(1).unwrap_or_default();
-        let noun = if noun.is_empty() { "connectors" } else { noun };
-        if status == 404 && self.ahead.iter().any(|ahead| ahead[1..] == *noun) {
-            return false;
-        }
         if status < 400 {
             return true;
         }

@@ -87,6 +87,8 @@ impl Source {
 
 /// A line of a run's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+// The audit log has lines of its own.
+#[schema(as = RunLogLine)]
 pub struct Line {
     /// Its place: Unix microseconds, made to differ from those of other lines of the run.
     #[serde(skip)]

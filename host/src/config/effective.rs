@@ -18,7 +18,7 @@ pub struct Value {
     /// The field, such as `server.listen`.
     pub path: String,
     /// Its value; null for none. Passwords are left out.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub value: Json,
     /// Where it was given.
     pub given: Given,

@@ -22,7 +22,7 @@ const PAGES: [(&str, &str); 10] = [
     ("run", "/runs/{run}"),
     ("held-run", "/runs/{held}"),
     ("groups", "/groups"),
-    ("group", "/groups/{connector}/{group}?tab=effective"),
+    ("group", "/groups/{connector}/{group}?show=effective"),
     ("map", "/maps/{map}"),
     ("plugins", "/plugins"),
     ("settings", "/settings"),
@@ -37,7 +37,7 @@ const SETTLES: Duration = Duration::from_millis(300);
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Where they are put
-    #[arg(default_value = "docs/screenshots")]
+    #[arg(default_value = "host/screenshots")]
     folder: PathBuf,
     /// Only pages with this in their name
     #[arg(long, default_value = "")]

@@ -56,7 +56,7 @@ pub(super) async fn crawl(
         *count += 1;
         let (first, sampled) = (*count == 1, *count <= SAMPLES);
         let is_page = !lead.file
-            && !["/api/", "/assets/"]
+            && !["/api/", "/assets/", "/metrics"]
                 .iter()
                 .any(|p| lead.path.starts_with(p));
         if !first || !is_page {

@@ -22,6 +22,11 @@ struct Story {
     people: People,
 }
 
+/// Number of the rule in the editor that makes the user's name.
+const RULE_OF_USERNAME: &str = "
+    const targets = [...document.querySelectorAll('[aria-label^=\"Target of rule\"]')];
+    return 1 + targets.findIndex((target) => target.value === 'userData.userDetails.username');";
+
 /// Groups in groups, and who is in them.
 struct People {
     all: String,
@@ -277,11 +282,25 @@ impl Story {
         page.fill("Name", "Contoso defaults").await.unwrap();
         page.within("main form").click("Clone").await.unwrap();
         page.see("Rules are valid").await.unwrap();
-        page.fill("Target of rule 1", "user.none").await.unwrap();
+        let rules = page.execute(RULE_OF_USERNAME, vec![]).await.unwrap();
+        let rule = rules.as_u64().expect("a rule makes the user name");
+        let target = format!("Target of rule {rule}");
+        page.fill(&target, "userData.none").await.unwrap();
         page.see("needs another look").await.unwrap();
         accessible(page).await;
-        page.fill("Target of rule 1", "").await.unwrap();
-        page.open("/maps").await.unwrap();
+        page.fill(&target, "userData.userDetails.username")
+            .await
+            .unwrap();
+        page.see("Rules are valid").await.unwrap();
+        page.fill(&format!("Source 1 of rule {rule}"), "userPrincipalName")
+            .await
+            .unwrap();
+        page.see("1 changed").await.unwrap();
+        page.within("main form")
+            .click("Save version")
+            .await
+            .unwrap();
+        page.see("version 2").await.unwrap();
         accessible(page).await;
     }
 

@@ -291,7 +291,18 @@ fn nest(truth: &Truth) -> anyhow::Result<Nest> {
         }
     }
     let nested = truth.memberships.iter();
-    let nested = nested.filter(|membership| membership.kind == Kind::Group);
+    // Pictures are taken where fonts for few scripts are installed.
+    let latin = |id: &str| {
+        let name = truth
+            .groups
+            .get(id)
+            .and_then(|group| group.get("displayName"));
+        name.and_then(Value::as_str)
+            .is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == ' '))
+    };
+    let nested = nested.filter(|membership| {
+        membership.kind == Kind::Group && latin(&membership.group) && latin(&membership.member)
+    });
     let found = nested.filter_map(|membership| {
         let inner = users.get(membership.member.as_str())?;
         let outer = users.get(membership.group.as_str())?;

@@ -92,6 +92,21 @@ pub enum MemberKind {
     Other,
 }
 
+impl MemberKind {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Device => "device",
+            Self::ServicePrincipal => "service principal",
+            Self::Contact => "contact",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// How far a user is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -346,7 +346,7 @@ impl Charts {
 impl Unit {
     fn say(self, value: u64) -> String {
         match self {
-            Self::Count => grouped(i64::try_from(value).unwrap_or(i64::MAX)),
+            Self::Count => grouped(value),
             Self::Milliseconds => span(value),
         }
     }

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 /// A number with its digits in groups: `12 408` with narrow spaces.
 #[filter_fn]
 pub fn number(value: impl Count, _: &dyn Values) -> Result<String> {
-    Ok(grouped(value.count()))
+    Ok(grouped(value))
 }
 
 /// Something that is counted. Templates have it by value or behind references, as it comes.
@@ -44,7 +44,8 @@ impl<T: Count + ?Sized> Count for &T {
 }
 
 /// Digits in groups of three, with narrow spaces that don't break.
-pub(super) fn grouped(value: i64) -> String {
+pub(super) fn grouped(value: impl Count) -> String {
+    let value = value.count();
     let digits = value.unsigned_abs().to_string();
     let mut text = String::with_capacity(digits.len() * 2);
     if value < 0 {
@@ -57,6 +58,12 @@ pub(super) fn grouped(value: i64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A number with its noun: `1 group`, `12 408 groups`.
+pub(super) fn counted(count: impl Count, noun: &str) -> String {
+    let plural = if count.count() == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count))
 }
 
 /// An instant relative to now, with the exact one on hover: `4 minutes ago`.
@@ -107,11 +114,11 @@ fn distance(from_now: SignedDuration) -> String {
         2_592_000..31_536_000 => (far / 2_592_000, "month"),
         _ => (far / 31_536_000, "year"),
     };
-    let plural = if count == 1 { "" } else { "s" };
+    let far = counted(count, unit);
     if seconds < 0 {
-        format!("{count} {unit}{plural} ago")
+        format!("{far} ago")
     } else {
-        format!("in {count} {unit}{plural}")
+        format!("in {far}")
     }
 }
 
@@ -232,6 +239,13 @@ mod tests {
         assert_eq!(grouped(9_999), "9999");
         assert_eq!(grouped(12_408), "12\u{202f}408");
         assert_eq!(grouped(-1_234_567), "−1\u{202f}234\u{202f}567");
+    }
+
+    #[test]
+    fn a_noun_behind_a_number_agrees_with_it() {
+        assert_eq!(counted(1, "group"), "1 group");
+        assert_eq!(counted(0, "group"), "0 groups");
+        assert_eq!(counted(12_408, "group"), "12\u{202f}408 groups");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Addresses of this server's own pages.
 
+use askama::filters::urlencode_strict;
 use url::form_urlencoded::Serializer;
+use uuid::Uuid;
+
+use crate::directory::MemberKind;
 
 /// An address with parameters; those without a value are left out.
 pub(super) fn address(path: &str, parameters: &[(&str, &str)]) -> String {
@@ -12,6 +16,31 @@ pub(super) fn address(path: &str, parameters: &[(&str, &str)]) -> String {
     } else {
         format!("{path}?{query}")
     }
+}
+
+/// The page of a group.
+pub(super) fn group(connector: Uuid, id: &str) -> String {
+    format!("/groups/{connector}/{}", segment(id))
+}
+
+/// The page of a user.
+pub(super) fn user(connector: Uuid, id: &str) -> String {
+    format!("/users/{connector}/{}", segment(id))
+}
+
+/// The page of a member, where it has one: only users and groups do.
+pub(super) fn member(kind: MemberKind, connector: Uuid, id: &str) -> Option<String> {
+    match kind {
+        MemberKind::User => Some(user(connector, id)),
+        MemberKind::Group => Some(group(connector, id)),
+        _ => None,
+    }
+}
+
+/// An identifier as one part of a path.
+pub(super) fn segment(id: &str) -> String {
+    // Text of another text can always be written.
+    urlencode_strict(id).map_or_else(|_| String::new(), |text| text.to_string())
 }
 
 /// Where the pages of a list are: the foot of every list shows it, see the macro `foot`.
@@ -56,6 +85,15 @@ mod tests {
         assert_eq!(address("/groups", &[("text", ""), ("sort", "")]), "/groups");
         let found = address("/groups", &[("text", "a b&c"), ("sort", "")]);
         assert_eq!(found, "/groups?text=a+b%26c");
+    }
+
+    #[test]
+    fn identifiers_stay_one_part_of_a_path() {
+        assert_eq!(segment("a/b ü?"), "a%2Fb%20%C3%BC%3F");
+        let id = Uuid::nil();
+        let address = member(MemberKind::Group, id, "g/1").unwrap();
+        assert_eq!(address, format!("/groups/{id}/g%2F1"));
+        assert!(member(MemberKind::Device, id, "d").is_none());
     }
 
     #[test]

@@ -342,6 +342,17 @@ pub struct Run {
     pub superseded_by: Option<Uuid>,
 }
 
+impl Run {
+    /// Memberships that it removed. What its guard kept back has not gone.
+    #[must_use]
+    pub fn memberships_gone(&self) -> u64 {
+        match self.state {
+            RunStatus::Held | RunStatus::Rejected | RunStatus::Superseded => 0,
+            _ => self.memberships.removed,
+        }
+    }
+}
+
 /// An occurrence of a schedule for which there was no run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::page_of;
 use crate::catalog::{Connector, Warning};
+use crate::web::filters::counted;
 use crate::work::{Overview, Run, RunStatus};
 
 /// Something that an administrator should look at.
@@ -47,24 +48,18 @@ pub(super) fn of(connector: &Connector, overview: &Overview) -> Vec<Concern> {
 fn of_run(run: &Run) -> Option<Concern> {
     let link = |says| Some((format!("/runs/{}", run.id), says));
     match run.state {
-        RunStatus::Held => {
-            let count = |count: u64, one: &str| {
-                let s = if count == 1 { "" } else { "s" };
-                format!("{count} {one}{s}")
-            };
-            Some(Concern {
-                bad: true,
-                message: format!(
-                    "The last run would remove {}, {} and {}, and waits for a decision.",
-                    count(run.users.removed, "user"),
-                    count(run.groups.removed, "group"),
-                    count(run.memberships.removed, "membership")
-                ),
-                remedy: "Look at what it would remove, then allow or reject it.".into(),
-                code: String::new(),
-                link: link("Decide"),
-            })
-        }
+        RunStatus::Held => Some(Concern {
+            bad: true,
+            message: format!(
+                "The last run would remove {}, {} and {}, and waits for a decision.",
+                counted(run.users.removed, "user"),
+                counted(run.groups.removed, "group"),
+                counted(run.memberships.removed, "membership")
+            ),
+            remedy: "Look at what it would remove, then allow or reject it.".into(),
+            code: String::new(),
+            link: link("Decide"),
+        }),
         RunStatus::Failed => {
             let fault = run.fault.as_ref();
             let message = fault.map_or("The last run failed.", |fault| fault.message.as_str());

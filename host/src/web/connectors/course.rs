@@ -1,7 +1,7 @@
 //! The course of a connector over its newest runs, as charts.
 
 use crate::web::chart::{Charts, MOST_POINTS, Unit};
-use crate::work::{Run, RunStatus};
+use crate::work::Run;
 
 /// How many of the newest runs are read for the charts.
 pub(super) const RUNS: u32 = MOST_POINTS;
@@ -30,18 +30,9 @@ pub(super) fn charts(runs: &[Run]) -> Charts {
         .bars("Resource units per run", Unit::Count, &units)
 }
 
-/// Memberships that came and went. What a guard keeps back has not gone.
+/// Memberships that came and went.
 fn turns(run: &Run) -> (u64, u64) {
-    let kept_back = matches!(
-        run.state,
-        RunStatus::Held | RunStatus::Rejected | RunStatus::Superseded
-    );
-    let left = if kept_back {
-        0
-    } else {
-        run.memberships.removed
-    };
-    (run.memberships.added, left)
+    (run.memberships.added, run.memberships_gone())
 }
 
 #[cfg(test)]

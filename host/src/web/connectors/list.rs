@@ -14,7 +14,6 @@ use crate::api::extract::Query;
 use crate::api::page::{Page, Paging};
 use crate::catalog::{Connector, ConnectorFilter};
 use crate::web::filters;
-use crate::web::filters::grouped;
 use crate::web::link::Foot;
 use crate::web::page::{Answer, page};
 use crate::web::shell::Shell;
@@ -105,13 +104,7 @@ pub(super) async fn list(
         .await?;
     let Page { items, next, .. } = Page::of(connectors, ROWS, Connector::position);
     let foot = Foot::new(
-        match total {
-            1 => "1 connector".to_owned(),
-            total => format!(
-                "{} connectors",
-                grouped(i64::try_from(total).unwrap_or(i64::MAX))
-            ),
-        },
+        filters::counted(total, "connector"),
         "/connectors",
         &[
             ("name", &wanted.name),

@@ -92,8 +92,7 @@ impl ConnectorPage {
         );
         let traffic = &progress.traffic;
         if traffic.resource_units > 0 {
-            let units = i64::try_from(traffic.resource_units).unwrap_or(i64::MAX);
-            said += &format!(", {} resource units", grouped(units));
+            said += &format!(", {} resource units", grouped(traffic.resource_units));
         }
         if let Some(wait) = traffic.waits_for_ms.filter(|_| traffic.waiting > 0) {
             said += &format!("; throttled, resuming in {}", span(wait));

@@ -8,13 +8,14 @@ use uuid::Uuid;
 use super::record::{Record, record};
 use super::relations::{List, Relations, groups_of, members};
 use super::timeline::{Timeline, timeline};
-use super::{Head, Shown, Tab, object_address, read, tabs};
+use super::{Head, Shown, Tab, read, tabs};
 use crate::api::Plane;
 use crate::api::extract::{Path, Query};
 use crate::api::problem::Problem;
 use crate::directory::MemberKind;
 use crate::web::filters;
 use crate::web::form::Mistakes;
+use crate::web::link;
 use crate::web::page::{Answer, again, page};
 use crate::web::shell::Shell;
 
@@ -78,7 +79,7 @@ async fn group(
     shown: &Shown,
 ) -> Result<Group, Problem> {
     let (key, object, head) = read(plane, connector, id, MemberKind::Group).await?;
-    let path = object_address(MemberKind::Group, connector, id).unwrap_or_default();
+    let path = link::group(connector, id);
     let (tabs, show) = tabs(&path, &TABS, &shown.show);
     let place = (key, connector);
     let list = List {

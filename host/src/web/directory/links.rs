@@ -5,13 +5,14 @@ use axum::extract::State;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Head, group, object_address, read};
+use super::{Head, group, read};
 use crate::api::Plane;
 use crate::api::extract::Path;
 use crate::api::problem::Problem;
 use crate::directory::MemberKind;
 use crate::web::filters;
 use crate::web::form::{Form, Mistakes};
+use crate::web::link;
 use crate::web::page::{Answer, done, page};
 use crate::web::shell::{Administers, Shell};
 
@@ -38,14 +39,9 @@ pub(super) async fn set(
         .collect();
     let set = plane.catalog.set_link(&by, connector, &id, &given).await;
     let Err(error) = set else {
-        let path = object_address(MemberKind::Group, connector, &id).unwrap_or_default();
-        let count = given.len();
-        let plural = if count == 1 { "" } else { "s" };
-        let name = head.name;
-        return done(
-            &path,
-            format!("{name} feeds {count} platform group{plural}."),
-        );
+        let path = link::group(connector, &id);
+        let fed = filters::counted(given.len(), "platform group");
+        return done(&path, format!("{} feeds {fed}.", head.name));
     };
     let mistakes = Mistakes::of(named(error.into(), &given))?;
     group::refused(
@@ -92,7 +88,7 @@ pub(super) async fn ask(
     page(&Unlink {
         shell,
         head,
-        path: object_address(MemberKind::Group, connector, &own.1).unwrap_or_default(),
+        path: link::group(connector, &own.1),
         platform_groups: platform_groups.ok_or_else(|| Problem::not_found("group link"))?,
     })
 }
@@ -104,7 +100,7 @@ pub(super) async fn remove(
 ) -> Answer {
     let (_, _, head) = read(&plane, connector, &id, MemberKind::Group).await?;
     plane.catalog.remove_link(&by, connector, &id).await?;
-    let path = object_address(MemberKind::Group, connector, &id).unwrap_or_default();
+    let path = link::group(connector, &id);
     done(
         &path,
         format!("{} feeds no platform group any more.", head.name),

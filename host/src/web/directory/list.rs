@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{PAGE, called, counted, moment, object_address, request};
+use super::{PAGE, called, counted, moment, request};
 use crate::api::Plane;
 use crate::api::directory::{Found, Link, Wanted, find};
 use crate::api::extract::Query;
@@ -16,7 +16,7 @@ use crate::api::problem::{FieldError, Problem};
 use crate::database::millis;
 use crate::directory::{Kind, Match, MemberKind, PageRequest, Sort};
 use crate::web::filters;
-use crate::web::link::{Foot, address};
+use crate::web::link::{self, Foot, address};
 use crate::web::page::{Answer, page};
 use crate::web::shell::Shell;
 
@@ -177,7 +177,7 @@ fn rows(found: Vec<Found>, connectors: &[(Uuid, String)], what: Kind) -> Result<
         let entry = found.entry;
         let connector = connectors.iter().find(|(id, _)| *id == found.connector);
         Ok(Row {
-            href: object_address(kind, found.connector, &entry.id).unwrap_or_default(),
+            href: link::member(kind, found.connector, &entry.id).unwrap_or_default(),
             name: called(&entry.name, &entry.id),
             connector: connector.map_or_else(String::new, |(_, name)| name.clone()),
             links: entry.links,

@@ -24,7 +24,7 @@ use crate::database::instant;
 use crate::directory::{
     ConnectorKey, MemberKind, Moment, ObjectRecord, ObjectState, PageRequest, Position, Total,
 };
-use crate::web::filters::grouped;
+use crate::web::filters;
 
 /// Entries of a page.
 const PAGE: usize = 50;
@@ -165,71 +165,22 @@ fn state(state: ObjectState) -> (&'static str, &'static str) {
     }
 }
 
-fn kind(kind: MemberKind) -> &'static str {
-    match kind {
-        MemberKind::User => "User",
-        MemberKind::Group => "Group",
-        MemberKind::Device => "Device",
-        MemberKind::ServicePrincipal => "Service principal",
-        MemberKind::Contact => "Contact",
-        MemberKind::Other => "Other",
-    }
-}
-
-/// The address of a user's or group's page; of other members there is none.
-fn object_address(kind: MemberKind, connector: Uuid, id: &str) -> Option<String> {
-    let noun = match kind {
-        MemberKind::User => "users",
-        MemberKind::Group => "groups",
-        _ => return None,
-    };
-    Some(format!("/{noun}/{connector}/{}", segment(id)))
-}
-
-/// A part of a path.
-fn segment(id: &str) -> String {
-    use std::fmt::Write as _;
-
-    let mut encoded = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            // Writing into a string can't fail.
-            _ => drop(write!(encoded, "%{byte:02X}")),
-        }
-    }
-    encoded
-}
-
 /// How many there are, such as `12 408 groups` or `more than 10 000 groups`.
 fn counted(total: Option<Total>, noun: &str) -> String {
     let Some(total) = total else {
         return String::new();
     };
-    let plural = if total.count == 1 && total.exact {
-        ""
+    let count = filters::counted(total.count, noun);
+    if total.exact {
+        count
     } else {
-        "s"
-    };
-    let count = grouped(i64::try_from(total.count).unwrap_or(i64::MAX));
-    let more = if total.exact { "" } else { "more than " };
-    format!("{more}{count} {noun}{plural}")
+        format!("more than {count}")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn identifiers_stay_one_part_of_a_path() {
-        assert_eq!(segment("a/b ü?"), "a%2Fb%20%C3%BC%3F");
-        let id = Uuid::nil();
-        let address = object_address(MemberKind::Group, id, "g/1").unwrap();
-        assert_eq!(address, format!("/groups/{id}/g%2F1"));
-        assert!(object_address(MemberKind::Device, id, "d").is_none());
-    }
 
     #[test]
     fn counts_say_when_they_stopped() {

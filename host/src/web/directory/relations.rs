@@ -2,13 +2,13 @@
 
 use uuid::Uuid;
 
-use super::{PAGE, Shown, called, clipped, counted, kind, object_address, request, segment};
+use super::{PAGE, Shown, called, clipped, counted, request};
 use crate::api::Plane;
 use crate::api::problem::Problem;
 use crate::directory::{
     ConnectorKey, GroupRecord, MemberKind, MemberRecord, MembershipPath, Page, PageRequest,
 };
-use crate::web::link::Foot;
+use crate::web::link::{self, Foot};
 
 /// Direct members of a group and of those nested in it up to which its effective members are listed. More take too
 /// long to be put in order.
@@ -70,8 +70,8 @@ pub(super) async fn members(
     }
     let row = |member: MemberRecord| Relation {
         name: called(&member.name, &member.id),
-        kind: kind(member.kind),
-        href: object_address(member.kind, connector, &member.id),
+        kind: member.kind.word(),
+        href: link::member(member.kind, connector, &member.id),
         way: way(&member.path),
         why: why(connector, group, &member.id),
         id: member.id,
@@ -104,8 +104,8 @@ pub(super) async fn groups_of(
     };
     let row = |group: GroupRecord| Relation {
         name: called(&group.name, &group.id),
-        kind: kind(MemberKind::Group),
-        href: object_address(MemberKind::Group, connector, &group.id),
+        kind: MemberKind::Group.word(),
+        href: Some(link::group(connector, &group.id)),
         way: way(&group.path),
         why: why(connector, &group.id, object),
         id: group.id,
@@ -164,8 +164,8 @@ impl List<'_> {
 fn why(connector: Uuid, group: &str, member: &str) -> String {
     format!(
         "/groups/{connector}/{}/members/{}",
-        segment(group),
-        segment(member)
+        link::segment(group),
+        link::segment(member)
     )
 }
 

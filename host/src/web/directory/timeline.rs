@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{called, kind, object_address, request};
+use super::{called, request};
 use crate::api::Plane;
 use crate::api::problem::Problem;
 use crate::database::instant;
 use crate::directory::{ChangeFilter, ConnectorKey, MemberKind, MembershipChange, Turn};
-use crate::web::link::Foot;
+use crate::web::link::{self, Foot};
 
 /// What one run did.
 pub(super) struct Turns {
@@ -93,8 +93,8 @@ fn told(change: MembershipChange, connector: Uuid, of_group: bool) -> Change {
     Change {
         joined: change.what == Turn::Joined,
         name: called(&other.name, &other.id),
-        kind: kind(of),
-        href: object_address(of, connector, &other.id),
+        kind: of.word(),
+        href: link::member(of, connector, &other.id),
         id: other.id,
     }
 }

@@ -7,11 +7,12 @@ use uuid::Uuid;
 use super::record::{Record, record};
 use super::relations::{List, Relations, groups_of};
 use super::timeline::{Timeline, timeline};
-use super::{Head, Shown, Tab, object_address, read, tabs};
+use super::{Head, Shown, Tab, read, tabs};
 use crate::api::Plane;
 use crate::api::extract::{Path, Query};
 use crate::directory::MemberKind;
 use crate::web::filters;
+use crate::web::link;
 use crate::web::page::{Answer, page};
 use crate::web::shell::Shell;
 
@@ -42,7 +43,7 @@ pub(super) async fn show(
     Query(shown): Query<Shown>,
 ) -> Answer {
     let (key, object, head) = read(&plane, connector, &id, MemberKind::User).await?;
-    let path = object_address(MemberKind::User, connector, &id).unwrap_or_default();
+    let path = link::user(connector, &id);
     let (tabs, show) = tabs(&path, &TABS, &shown.show);
     let place = (key, connector);
     let (mut relations, mut changes, mut mapped) = (None, None, None);

@@ -4,12 +4,13 @@ use askama::Template;
 use axum::extract::State;
 use uuid::Uuid;
 
-use super::{Head, called, object_address, read};
+use super::{Head, called, read};
 use crate::api::Plane;
 use crate::api::extract::Path;
 use crate::api::problem::Problem;
 use crate::directory::MemberKind;
 use crate::web::filters;
+use crate::web::link;
 use crate::web::page::{Answer, page};
 use crate::web::shell::Shell;
 
@@ -44,7 +45,7 @@ pub(super) async fn show(
     let why = plane.directory.why(key, &id, &member, MOST).await?;
     let step = |name: &str, id: &str, kind| Step {
         name: called(name, id),
-        href: object_address(kind, connector, id),
+        href: link::member(kind, connector, id),
     };
     let ways = why.paths.iter().map(|path| {
         let groups = path.0.iter();
@@ -54,7 +55,7 @@ pub(super) async fn show(
     });
     page(&Why {
         shell,
-        group: object_address(MemberKind::Group, connector, &id).unwrap_or_default(),
+        group: link::group(connector, &id),
         member: step(&other.name, &other.id, other.kind),
         ways: ways.collect(),
         more: why.more,

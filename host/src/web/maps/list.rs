@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::{Answer, Foot, Shell, page};
+use super::{Answer, Foot, Shell, filters, page};
 use crate::api::Plane;
 use crate::api::extract::Query;
 use crate::api::page::{Page, Paging};
@@ -72,13 +72,12 @@ async fn list(shell: Shell, State(plane): State<Plane>, Query(wanted): Query<Wan
             .map(|description| description.version.to_string());
         (of.name, version.unwrap_or_default())
     });
-    let plural = if total == 1 { "" } else { "s" };
     let parameters = [
         ("name", wanted.name.as_str()),
         ("plugin", wanted.plugin.as_str()),
     ];
     let foot = Foot::new(
-        format!("{total} transform map{plural}"),
+        filters::counted(total, "transform map"),
         "/maps",
         &parameters,
         wanted.cursor.as_deref(),

@@ -62,9 +62,8 @@ async fn list(
     let (limit, before) = (paging.limit()?, paging.position()?);
     let versions = plane.catalog.map_versions(&id, before, limit + 1).await?;
     let versions = Page::of(versions, limit, |version| version.version);
-    let plural = if map.version == 1 { "" } else { "s" };
     let foot = Foot::new(
-        format!("{} version{plural}", map.version),
+        filters::counted(map.version, "version"),
         &format!("{}/versions", map.address()),
         &[],
         at.cursor.as_deref(),

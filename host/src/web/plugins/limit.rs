@@ -77,7 +77,7 @@ fn said(key: &str, value: u64) -> String {
     if key == "memory" || key.ends_with("Bytes") {
         return size(value);
     }
-    grouped(i64::try_from(value).unwrap_or(i64::MAX))
+    grouped(value)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use semver::Version;
 
+use super::super::filters::counted;
 use super::super::size::size;
 use crate::catalog::PluginUse;
 use crate::plugin::registry::{Entry, Standing};
@@ -81,13 +82,9 @@ impl Row {
             }
             Standing::Waiting(beyond) => {
                 let (permissions, hosts) = (beyond.permissions.len(), beyond.hosts.len());
-                let counted = |count: usize, what: &str| match count {
-                    0 => None,
-                    1 => Some(format!("1 {what}")),
-                    count => Some(format!("{count} {what}s")),
-                };
-                let parts = [counted(permissions, "permission"), counted(hosts, "host")];
-                let parts: Vec<String> = parts.into_iter().flatten().collect();
+                let parts = [(permissions, "permission"), (hosts, "host")].into_iter();
+                let parts = parts.filter(|(count, _)| *count > 0);
+                let parts: Vec<String> = parts.map(|(count, what)| counted(count, what)).collect();
                 format!(
                     "It asks for {} beyond what was approved, and never runs until that is approved too.",
                     parts.join(" and ")

@@ -56,14 +56,12 @@ async fn list(
         .all_profiles(&filter, after.as_ref(), limit + 1)
         .await?;
     let found = Page::of(profiles, limit, ListedProfile::position);
-    let count = filters::grouped(i64::try_from(total).unwrap_or(i64::MAX));
-    let plural = if total == 1 { "" } else { "s" };
     let parameters = [
         ("text", wanted.text.as_str()),
         ("active", wanted.active.as_str()),
     ];
     let foot = Foot::new(
-        format!("{count} profile{plural}"),
+        filters::counted(total, "profile"),
         "/profiles",
         &parameters,
         paging.cursor.as_deref(),

@@ -95,8 +95,8 @@ impl Found {
             .map(|stream| {
                 format!(
                     "{} of {} {}",
-                    number(stream.removed),
-                    number(stream.held),
+                    grouped(stream.removed),
+                    grouped(stream.held),
                     stream.name
                 )
             })
@@ -116,7 +116,7 @@ impl Stream {
     }
 
     fn sentence(&self) -> String {
-        let (removed, held) = (number(self.removed), number(self.held));
+        let (removed, held) = (grouped(self.removed), grouped(self.held));
         let share = percent(self.share());
         match self.limit {
             Some(limit) => {
@@ -126,10 +126,6 @@ impl Stream {
             None => format!("{removed} of {held} {} ({share})", self.name),
         }
     }
-}
-
-fn number(count: u64) -> String {
-    grouped(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// `39.9 %`, `20 %`, with spaces that don't break.

@@ -12,7 +12,6 @@ use crate::api::page::{Page, Paging};
 use crate::api::problem::Problem;
 use crate::catalog::ConnectorFilter;
 use crate::directory::Mode;
-use crate::web::filters::grouped;
 use crate::web::link::{Foot, address};
 use crate::web::page::{Answer, page};
 use crate::web::shell::Shell;
@@ -99,10 +98,8 @@ pub(super) async fn list(
 }
 
 fn foot(listed: &Listed, total: u64, next: Option<&str>) -> Foot {
-    let count = grouped(i64::try_from(total).unwrap_or(i64::MAX));
-    let plural = if total == 1 { "" } else { "s" };
     Foot::new(
-        format!("{count} run{plural}"),
+        filters::counted(total, "run"),
         "/runs",
         &[
             ("connector", &text(listed.connector)),

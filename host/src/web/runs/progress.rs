@@ -129,10 +129,9 @@ fn wait(told: &RunProgress) -> Option<String> {
 impl Bar {
     /// The same in words.
     pub(super) fn text(&self) -> String {
-        let number = |count: u64| grouped(i64::try_from(count).unwrap_or(i64::MAX));
         match self.about {
-            Some((about, _)) => format!("{} of about {}", number(self.done), number(about)),
-            None => format!("{} so far", number(self.done)),
+            Some((about, _)) => format!("{} of about {}", grouped(self.done), grouped(about)),
+            None => format!("{} so far", grouped(self.done)),
         }
     }
 

@@ -13,10 +13,11 @@ use super::{filters, words};
 use crate::api::Plane;
 use crate::api::extract::{Path, Query};
 use crate::api::problem::Problem;
-use crate::directory::{MemberKind, Turn, Verdict};
+use crate::directory::{Turn, Verdict};
 use crate::journal::Level;
 use crate::run::NOT_BEGUN;
 use crate::web::form::Mistakes;
+use crate::web::link;
 use crate::web::page::{Answer, page};
 use crate::web::shell::Shell;
 use crate::work::{LONGEST_REASON, Run, RunStatus, Trigger};
@@ -101,22 +102,4 @@ impl RunPage {
             None => (words::mode_of(&self.run), reason),
         }
     }
-}
-
-/// Where a group is shown.
-fn group(connector: &Uuid, id: &str) -> String {
-    format!("/groups/{connector}/{}", escaped(id))
-}
-
-/// Where a member is shown, if it is: only users and groups have a page.
-fn member(connector: &Uuid, id: &str, kind: &MemberKind) -> Option<String> {
-    match kind {
-        MemberKind::Group => Some(group(connector, id)),
-        MemberKind::User => Some(format!("/users/{connector}/{}", escaped(id))),
-        _ => None,
-    }
-}
-
-fn escaped(id: &str) -> String {
-    askama::filters::urlencode_strict(id).map_or_else(|_| String::new(), |text| text.to_string())
 }

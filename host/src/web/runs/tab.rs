@@ -13,7 +13,7 @@ use crate::directory::{
     Turn, UnavailableGroup,
 };
 use crate::journal::{Level, Line};
-use crate::web::filters::grouped;
+use crate::web::filters::counted;
 use crate::web::link::{Foot, address};
 use crate::work::{Run, Work};
 
@@ -122,14 +122,9 @@ pub(super) fn tabs(run: &Run, summary: &Summary, held: Option<&Found>, here: Sho
     tabs
 }
 
-/// How many memberships a run changed; a held one has kept its removals back.
+/// How many memberships a run changed.
 fn changed(run: &Run) -> u64 {
-    use crate::work::RunStatus;
-    let removed = match run.state {
-        RunStatus::Held | RunStatus::Rejected | RunStatus::Superseded => 0,
-        _ => run.memberships.removed,
-    };
-    run.memberships.added + removed
+    run.memberships.added + run.memberships_gone()
 }
 
 pub(super) fn path(run: Uuid) -> String {
@@ -171,20 +166,11 @@ fn text(looked: &Looked) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn number(count: u64) -> String {
-    grouped(i64::try_from(count).unwrap_or(i64::MAX))
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", number(count))
-}
-
 /// How many there are, as far as that is known.
 fn told(total: Option<Total>, shown: usize, noun: &str) -> String {
     match total {
         Some(Total { count, exact: true }) => counted(count, noun),
-        Some(Total { count, .. }) => format!("More than {} {noun}s", number(count)),
+        Some(Total { count, .. }) => format!("More than {}", counted(count, noun)),
         None => format!("{shown} shown"),
     }
 }

@@ -1,7 +1,7 @@
 //! How pages say what runs are.
 
 use crate::audit::{Actor, ActorKind};
-use crate::directory::{MemberKind, RemovalReason};
+use crate::directory::RemovalReason;
 use crate::work::{AskedMode, Run, RunFault};
 
 /// The mode that a run is or was of, or what is known before that.
@@ -34,17 +34,6 @@ pub(super) fn whose(fault: &RunFault) -> &'static str {
         "cursor-expired" => "The next run is a snapshot.",
         "protocol" | "permanent" => "This does not pass by itself.",
         _ => "",
-    }
-}
-
-pub(super) fn kind(kind: MemberKind) -> &'static str {
-    match kind {
-        MemberKind::User => "user",
-        MemberKind::Group => "group",
-        MemberKind::Device => "device",
-        MemberKind::ServicePrincipal => "service principal",
-        MemberKind::Contact => "contact",
-        MemberKind::Other => "other",
     }
 }
 

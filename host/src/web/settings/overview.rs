@@ -63,8 +63,7 @@ fn time(minutes: u32) -> String {
         minutes if minutes % 60 == 0 => (minutes / 60, "hour"),
         minutes => (minutes, "minute"),
     };
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {unit}{plural}")
+    filters::counted(count, unit)
 }
 
 /// What a check looks at, and what to do where it fails.

@@ -125,9 +125,8 @@ async fn list(
     let tokens = access.tokens(&caller, true, before, TOKENS + 1).await?;
     let total = access.count_tokens(&caller, true).await?;
     let listed = Page::of(tokens, TOKENS, |token| token.id);
-    let plural = if total == 1 { "" } else { "s" };
     let foot = Foot::new(
-        format!("{total} token{plural}"),
+        filters::counted(total, "token"),
         LIST,
         &[],
         paging.cursor.as_deref(),

@@ -61,9 +61,8 @@ async fn list(
     let users = plane.access.users(after.as_deref(), USERS + 1).await?;
     let total = plane.access.count_users().await?;
     let listed = Page::of(users, USERS, |user| user.name.clone());
-    let plural = if total == 1 { "" } else { "s" };
     let foot = Foot::new(
-        format!("{total} user{plural}"),
+        filters::counted(total, "user"),
         LIST,
         &[],
         paging.cursor.as_deref(),

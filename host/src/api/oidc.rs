@@ -16,6 +16,7 @@ use super::extract::Query;
 use super::problem::Problem;
 use super::session::session_cookie;
 use crate::access::{OIDC_COOKIE, OIDC_PATIENCE, OidcAnswer, Visitor};
+use crate::web::escaped;
 
 /// Where the cookie of a sign-in is sent.
 const PATH: &str = "/api/v1/session/oidc";
@@ -113,12 +114,7 @@ fn cookie(state: Option<&SecretString>, secure: bool) -> Cookie<'static> {
 /// A page that goes there. A redirect would still be part of what the provider's site began, and the
 /// session's cookie wouldn't be sent along.
 fn onward(path: &str) -> String {
-    let path = path
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;");
+    let path = escaped(path);
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Signed in</title>\
          <meta http-equiv=\"refresh\" content=\"0;url={path}\"></head>\

@@ -248,7 +248,10 @@ pub(crate) mod brought {
     }
 
     pub(crate) fn user(id: &str, name: &str) -> Change {
-        let mail = format!("{id}@contoso.example");
+        user_at(id, name, &format!("{id}@contoso.example"))
+    }
+
+    pub(crate) fn user_at(id: &str, name: &str, mail: &str) -> Change {
         let document = json!({"externalId": id, "userData": {"emailId": mail}});
         Change::User(object(id, name, &document))
     }
@@ -276,12 +279,22 @@ pub(crate) mod brought {
     }
 
     impl Host {
-        /// Has a run of a connector bring changes.
+        /// Has an incremental run of a connector bring changes.
         pub(crate) async fn bring(&self, connector: Uuid, changes: Vec<Change>) -> RunKey {
+            self.bring_by(Mode::Incremental, connector, changes).await
+        }
+
+        /// Has a run of a connector bring changes.
+        pub(crate) async fn bring_by(
+            &self,
+            mode: Mode,
+            connector: Uuid,
+            changes: Vec<Change>,
+        ) -> RunKey {
             let directory = &self.stage.plane.directory;
             let new = NewRun {
                 connector: directory.connector(&connector.to_string()).await.unwrap(),
-                mode: Mode::Incremental,
+                mode,
                 reason: String::new(),
                 plugin: "entra@1.0.0".into(),
                 fingerprint: String::new(),

@@ -41,7 +41,6 @@ struct Onward<'a> {
 
 /// What of a request decides how its failure is shown.
 struct Asked {
-    path: String,
     /// Path and query, where a browser can be led back to them.
     again: Option<String>,
     reads_html: bool,
@@ -58,7 +57,6 @@ impl Asked {
         };
         let target = parts.uri.path_and_query();
         Self {
-            path: parts.uri.path().to_owned(),
             again: target
                 .filter(|_| parts.method == Method::GET)
                 .map(|target| target.as_str().to_owned()),
@@ -149,7 +147,7 @@ fn protected(mut response: Response, asked: &Asked) -> Response {
     if kind.is_none_or(|kind| !kind.as_bytes().starts_with(b"text/html")) {
         return response;
     }
-    let shown = asked.notice && asked.path != "/" && response.status().is_success();
+    let shown = asked.notice && response.status().is_success();
     let headers = response.headers_mut();
     headers
         .entry(header::CONTENT_SECURITY_POLICY)

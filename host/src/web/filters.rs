@@ -176,7 +176,7 @@ impl fmt::Display for Shortened {
 }
 
 /// A text that is part of HTML.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -2,6 +2,9 @@
 
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
 
 use crate::api::problem::{FieldError, Problem};
@@ -26,6 +29,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
             .remedy("Go back and fill in the form again.")),
         }
     }
+}
+
+/// Where a day such as `2026-03-01` begins by UTC, so many days later; nothing where it is no day.
+pub(super) fn midnight(day: &str, later: i64) -> Option<Timestamp> {
+    let day: Date = day.parse().ok()?;
+    let day = day
+        .checked_add(jiff::Span::new().try_days(later).ok()?)
+        .ok()?;
+    TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()
 }
 
 /// What is wrong with a form that was sent: shown above it, and beside the fields.
@@ -78,5 +90,18 @@ impl From<Vec<FieldError>> for Mistakes {
             problem: None,
             fields,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_by_utc() {
+        let told = |day, later| midnight(day, later).map(|at| at.to_string());
+        assert_eq!(told("2026-03-01", 0).unwrap(), "2026-03-01T00:00:00Z");
+        assert_eq!(told("2026-02-28", 1).unwrap(), "2026-03-01T00:00:00Z");
+        assert!(told("1 March", 0).is_none() && told("9999-12-31", 1).is_none());
     }
 }

@@ -41,6 +41,7 @@ use axum::middleware::from_fn_with_state;
 use crate::api::Plane;
 
 pub(crate) use dress::outermost;
+pub(crate) use filters::escaped;
 
 /// What the navigation leads to.
 const NOUNS: [(&str, &str); 6] = [

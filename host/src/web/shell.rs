@@ -30,6 +30,8 @@ pub(super) struct Shell {
     pub(super) notice: Option<Notice>,
     /// What time it is: ages are counted from it.
     pub(super) now: Timestamp,
+    /// The last event before the page was made: a stream that begins with a later one has news for it.
+    pub(super) seen: u64,
     /// Path below which style and scripts are.
     pub(super) assets: String,
 }
@@ -50,6 +52,7 @@ impl Shell {
             path: parts.uri.path().to_owned(),
             notice: Notice::of(&CookieJar::from_headers(&parts.headers)),
             now: plane.clock.now(),
+            seen: plane.work.events().last(),
             assets: assets::root(),
         })
     }

@@ -50,8 +50,11 @@ export async function refresh() {
 const source = document.querySelector("[data-events]");
 if (source && document.querySelector("[data-live]")) {
   const events = new EventSource(source.dataset.events);
-  // Also the first one: something may have happened since the page was made.
-  events.addEventListener("state", refresh);
+  // A state that holds no more than the page was made from is no news.
+  const seen = Number(document.body.dataset.seen);
+  events.addEventListener("state", (event) => {
+    if (!(Number(event.lastEventId) <= seen)) refresh();
+  });
   for (const name of ["run", "progress", "connector", "catalogue"]) events.addEventListener(name, refresh);
   addEventListener("pagehide", () => events.close());
 }

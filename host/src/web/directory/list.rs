@@ -3,8 +3,6 @@
 use askama::Template;
 use axum::extract::State;
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -16,6 +14,7 @@ use crate::api::problem::{FieldError, Problem};
 use crate::database::millis;
 use crate::directory::{Kind, Match, MemberKind, PageRequest, Sort};
 use crate::web::filters;
+use crate::web::form::midnight;
 use crate::web::link::{self, Foot, address};
 use crate::web::page::{Answer, page};
 use crate::web::shell::Shell;
@@ -261,10 +260,9 @@ impl Asked {
         }
         let mut changed_since = None;
         if !self.since.is_empty() {
-            let day = self.since.parse::<Date>();
-            match day.and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0))) {
-                Ok(midnight) => changed_since = Some(millis(midnight)),
-                Err(_) => mistake("since", "It is no day.", "Write it like 2026-03-01."),
+            match midnight(&self.since, 0) {
+                Some(midnight) => changed_since = Some(millis(midnight)),
+                None => mistake("since", "It is no day.", "Write it like 2026-03-01."),
             }
         }
         let sort = match self.sort.as_str() {

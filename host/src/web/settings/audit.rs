@@ -6,11 +6,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use jiff::Timestamp;
-use jiff::civil::{Date, Time};
-use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::super::filters;
+use super::super::form::midnight;
 use super::super::link::Foot;
 use super::super::page::{Answer, page};
 use super::super::shell::Shell;
@@ -85,16 +84,7 @@ fn day(text: &str, later: i64) -> Result<Option<Timestamp>, Problem> {
     if text.is_empty() {
         return Ok(None);
     }
-    let day: Option<Timestamp> = text
-        .parse::<Date>()
-        .ok()
-        .and_then(|day| day.checked_add(jiff::Span::new().days(later)).ok())
-        .and_then(|day| {
-            TimeZone::UTC
-                .to_timestamp(day.to_datetime(Time::midnight()))
-                .ok()
-        });
-    day.map(Some).ok_or_else(|| {
+    midnight(text, later).map(Some).ok_or_else(|| {
         Problem::new(
             StatusCode::BAD_REQUEST,
             "request.query",

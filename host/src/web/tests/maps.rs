@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::csrf_of;
 use crate::access::{NewSession, Role};
-use crate::api::testing::{Answer, Host, ask};
+use crate::api::testing::{Answer, Host, ask, brought};
 use crate::catalog::testing::{MadeUp, PLUGIN, rule};
-use crate::directory::{Change, Finish, Mode, NewRun, Object, PageCommit, Partition, RunState};
+use crate::directory::Mode;
 
 /// A host with a user of each role.
 struct Desk {
@@ -79,53 +79,10 @@ impl Desk {
 }
 
 async fn bring(host: &Host, connector: &str) {
-    let directory = &host.stage.plane.directory;
-    let key = directory.connector(connector).await.unwrap();
-    let run = directory
-        .begin(NewRun {
-            connector: key,
-            mode: Mode::Snapshot,
-            reason: "a test".into(),
-            plugin: "entra@1.0.0".into(),
-            fingerprint: "f".into(),
-            groups_path: Some("groupInfo".into()),
-        })
-        .await
-        .unwrap();
-    let partition = Partition {
-        key: "p".into(),
-        stage: 0,
-        title: String::new(),
-        state: String::new(),
-    };
-    directory
-        .planned(run.key, &[partition], false)
-        .await
-        .unwrap();
-    let object = |id: &str, name: &str, document: Value| Object {
-        id: id.into(),
-        name: name.into(),
-        document: document.to_string(),
-    };
-    let user = json!({"externalId": "u1", "userData": {"emailId": "grace@contoso.example"}});
-    let page = PageCommit {
-        partition: "p".into(),
-        changes: vec![
-            Change::Group(object("g1", "Finance", json!({"idpGroup": "g1"}))),
-            Change::User(object("u1", "Grace Hopper", user)),
-        ],
-        checkpoint: None,
-        partitions: Vec::new(),
-        cursor: Vec::new(),
-    };
-    directory.commit(run.key, page).await.unwrap();
-    let finish = Finish {
-        state: RunState::Processed,
-        remove: true,
-        promote_cursor: true,
-        report: json!({}),
-    };
-    directory.finish(run.key, finish).await.unwrap();
+    let user = brought::user_at("u1", "Grace Hopper", "grace@contoso.example");
+    let changes = vec![brought::group("g1", "Finance"), user];
+    let connector = connector.parse().unwrap();
+    host.bring_by(Mode::Snapshot, connector, changes).await;
 }
 
 /// The form of the editor with two rules.

@@ -1,61 +1,19 @@
 //! Transform maps and group links, also with what the directory knows.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Desk, paths};
+use crate::api::testing::brought;
 use crate::catalog::testing::{PLUGIN, rule};
-use crate::directory::{Change, Finish, Mode, NewRun, Object, PageCommit, Partition, RunState};
+use crate::directory::Mode;
 
 /// Has a run of the connector bring a group and a user.
 async fn bring(desk: &Desk, connector: &str) {
-    let directory = &desk.host.stage.plane.directory;
-    let name = connector.rsplit('/').next().unwrap();
-    let key = directory.connector(name).await.unwrap();
-    let run = directory
-        .begin(NewRun {
-            connector: key,
-            mode: Mode::Snapshot,
-            reason: "a test".into(),
-            plugin: "entra@1.0.0".into(),
-            fingerprint: "f".into(),
-            groups_path: Some("groupInfo".into()),
-        })
-        .await
-        .unwrap();
-    let partition = Partition {
-        key: "p".into(),
-        stage: 0,
-        title: String::new(),
-        state: String::new(),
-    };
-    directory
-        .planned(run.key, &[partition], false)
-        .await
-        .unwrap();
-    let object = |id: &str, name: &str, document: Value| Object {
-        id: id.into(),
-        name: name.into(),
-        document: document.to_string(),
-    };
-    let user = json!({"externalId": "u1", "userData": {"emailId": "ada@contoso.example"}});
-    let page = PageCommit {
-        partition: "p".into(),
-        changes: vec![
-            Change::Group(object("g1", "Finance", json!({"idpGroup": "g1"}))),
-            Change::User(object("u1", "Ada", user)),
-        ],
-        checkpoint: None,
-        partitions: Vec::new(),
-        cursor: Vec::new(),
-    };
-    directory.commit(run.key, page).await.unwrap();
-    let finish = Finish {
-        state: RunState::Processed,
-        remove: true,
-        promote_cursor: true,
-        report: json!({}),
-    };
-    directory.finish(run.key, finish).await.unwrap();
+    let connector = connector.rsplit('/').next().unwrap();
+    let user = brought::user_at("u1", "Ada", "ada@contoso.example");
+    let changes = vec![brought::group("g1", "Finance"), user];
+    let connector = connector.parse().unwrap();
+    desk.host.bring_by(Mode::Snapshot, connector, changes).await;
 }
 
 #[tokio::test]

@@ -464,7 +464,9 @@ pub trait Directory: DirectoryReader {
     /// Stores a page.
     async fn commit(&self, run: RunKey, page: PageCommit) -> Result<Committed, DirectoryError>;
 
-    /// For each identifier, whether a user or group of it is held and not hidden.
+    /// For each identifier, whether a user or group of it is held and not hidden, and the run that left the cursor,
+    /// an earlier one, or the one that goes on brought it into sight. What came in between, the next run hears of
+    /// again, as an arrival like the first time.
     async fn holds(
         &self,
         connector: ConnectorKey,

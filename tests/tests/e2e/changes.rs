@@ -85,6 +85,31 @@ async fn a_soft_deleted_user_is_hidden_and_comes_back_with_its_memberships() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restored_user_whose_groups_could_not_be_read_gets_them_in_the_next_run() {
+    let lab = Lab::new(small()).await;
+    let truth = lab.simulator.truth();
+    let member = truth
+        .memberships
+        .iter()
+        .find(|m| truth.users.contains_key(&m.member))
+        .unwrap();
+    let id = member.member.clone();
+    lab.simulator
+        .mutate(&Operation::Delete { id: id.clone() })
+        .unwrap();
+    lab.succeed().await;
+    lab.simulator.mutate(&Operation::Restore { id }).unwrap();
+    let broken = FaultRule::new(r"/\$batch", status(503, "serviceUnavailable"));
+    lab.simulator.inject(broken).unwrap();
+    let report = lab.sync(WantedMode::Auto).await;
+    assert!(!report.failures.is_empty(), "{report:#?}");
+    assert!(!lab.held().await.memberships.contains(member));
+    lab.simulator.clear_faults();
+    lab.succeed().await;
+    lab.assert_equals_tenant("after the next run").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_purged_user_leaves_its_groups_even_where_the_group_delta_does_not_say_so() {
     let lab = Lab::new(small()).await;
     lab.simulator

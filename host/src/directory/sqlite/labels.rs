@@ -93,6 +93,23 @@ pub(super) async fn put(connection: &mut SqliteConnection, labels: &[Label]) -> 
     Ok(())
 }
 
+/// Notes that this run brought these objects into sight again.
+pub(super) async fn since(
+    connection: &mut SqliteConnection,
+    objects: &[i64],
+    run: i64,
+) -> Result<()> {
+    if objects.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("UPDATE label SET since = $2 WHERE object IN (SELECT value FROM json_each($1))")
+        .bind(serde_json::to_string(objects)?)
+        .bind(run)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Puts all labels that still lack it into the order of names.
 pub(super) async fn order(connection: &mut SqliteConnection) -> Result<()> {
     sqlx::query(include_str!("order_labels.sql"))

@@ -200,6 +200,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ),
     ("reading", include_str!("migrations/0003_reading.sql")),
     ("sorting", include_str!("migrations/0004_sorting.sql")),
+    ("cursor-run", include_str!("migrations/0005_cursor_run.sql")),
 ];
 
 /// Makes names searchable that came before there was a search.

@@ -103,6 +103,7 @@ impl Store<'_> {
         labels::add(self.connection, &self.labels(&added)).await?;
         put_profiles(self.connection, &shown).await?;
         labels::put(self.connection, &self.labels(&shown)).await?;
+        labels::since(self.connection, &unhidden, self.run.run).await?;
         links::recount(self.connection, &became_groups).await?;
         let changed = put_profiles(self.connection, &users).await?;
         self.run.users.updated += to_i64(changed.len());

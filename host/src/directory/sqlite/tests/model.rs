@@ -17,6 +17,8 @@ pub(super) struct Thing {
     pub(super) kind: MemberKind,
     pub(super) state: State,
     pub(super) swept: bool,
+    /// The run that brought it into sight.
+    since: usize,
     pub(super) profile: Option<Object>,
 }
 
@@ -64,10 +66,19 @@ pub(super) struct Model {
     pub(super) edges: BTreeSet<Edge>,
     pub(super) ended_edges: usize,
     pub(super) going: Option<Going>,
+    /// Runs that began.
+    runs: usize,
+    /// The run that left the cursor.
+    cursor: Option<usize>,
 }
 
 impl Model {
     pub(super) fn begin(&mut self, mode: Mode, dropping: bool) {
+        self.runs += 1;
+        self.go(mode, dropping);
+    }
+
+    fn go(&mut self, mode: Mode, dropping: bool) {
         self.going = Some(Going {
             mode,
             dropping,
@@ -85,7 +96,7 @@ impl Model {
 
     pub(super) fn restart(&mut self, mode: Mode) {
         let old = self.going.take().unwrap().tally;
-        self.begin(mode, false);
+        self.go(mode, false);
         let tally = &mut self.going.as_mut().unwrap().tally;
         for (new, old) in [
             (&mut tally.users, old.users),
@@ -180,6 +191,10 @@ impl Model {
             }
             _ => tally.added += 1,
         }
+        let since = match old {
+            Some(old) if old.state == State::Present => old.since,
+            _ => self.runs,
+        };
         let swept = old.is_some_and(|old| old.swept);
         if swept && kind == MemberKind::User && run.mode == Mode::Incremental {
             run.needs_snapshot = true;
@@ -188,6 +203,7 @@ impl Model {
             kind,
             state: State::Present,
             swept,
+            since,
             profile: Some(object.clone()),
         };
         self.things.insert(object.id.clone(), thing);
@@ -202,16 +218,25 @@ impl Model {
             }
             Some(_) => {}
             None => {
-                let (swept, profile) = (false, None);
                 let thing = Thing {
                     kind,
                     state,
-                    swept,
-                    profile,
+                    swept: false,
+                    since: self.runs,
+                    profile: None,
                 };
                 self.things.insert(id.to_owned(), thing);
             }
         }
+    }
+
+    /// Whether it is there as a user or group, and a run that left its cursor, or the one that goes on, brought it.
+    pub(super) fn holds(&self, id: &str) -> bool {
+        self.things.get(id).is_some_and(|thing| {
+            let known = self.cursor.is_none_or(|cursor| thing.since <= cursor);
+            (thing.is(MemberKind::User) || thing.is(MemberKind::Group))
+                && (known || (self.going.is_some() && thing.since == self.runs))
+        })
     }
 
     fn visible(&self, (group, member): &Edge) -> bool {
@@ -331,6 +356,9 @@ impl Model {
                 reason: "hidden".into(),
             })
             .collect();
+        if remove && state != RunState::Held {
+            self.cursor = Some(self.runs);
+        }
         if remove {
             self.ended_edges += staged.edges.len();
             self.edges.retain(|edge| !staged.edges.contains(edge));

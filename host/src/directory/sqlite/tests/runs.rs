@@ -96,6 +96,26 @@ async fn a_cursor_counts_from_the_success_of_its_run_on() {
 }
 
 #[tokio::test]
+async fn what_a_run_brought_that_left_no_cursor_is_not_held_by_later_runs() {
+    let fixture = Fixture::new().await;
+    let holds = || async {
+        let ids = ["a", "b", "c"].map(str::to_owned);
+        fixture.store.holds(fixture.connector, &ids).await.unwrap()
+    };
+    fixture.run(Snapshot, vec![user("a"), user("c")]).await;
+    fixture.run(Incremental, vec![soft("c")]).await;
+    let failed = fixture.begin(Incremental).await;
+    fixture.commit(failed, vec![user("b"), user("c")]).await;
+    assert_eq!(holds().await, [true, true, true], "while it goes on");
+    fixture.finish(failed, RunState::Failed, false).await;
+    let next = fixture.begin(Incremental).await;
+    assert_eq!(holds().await, [true, false, false]);
+    fixture.commit(next, vec![user("b"), user("c")]).await;
+    fixture.process(next).await;
+    assert_eq!(holds().await, [true, true, true], "once a cursor was left");
+}
+
+#[tokio::test]
 async fn a_new_run_gives_up_the_one_that_went_on() {
     let fixture = Fixture::new().await;
     let old = fixture.begin(Snapshot).await;

@@ -17,6 +17,8 @@ pub(super) struct Thing {
     pub(super) kind: MemberKind,
     pub(super) state: State,
     pub(super) swept: bool,
+    /// The run that brought it into sight.
+    pub(super) since: usize,
     pub(super) profile: Option<Object>,
 }
 
@@ -32,6 +34,8 @@ pub(super) enum How {
     Remove,
     Sweep,
     Unreferenced,
+    /// Unreferenced, and brought by the same run.
+    Passing,
 }
 
 pub(super) type Edge = (String, String);
@@ -64,10 +68,13 @@ pub(super) struct Model {
     pub(super) edges: BTreeSet<Edge>,
     pub(super) ended_edges: usize,
     pub(super) going: Option<Going>,
+    /// How many runs there were.
+    pub(super) runs: usize,
 }
 
 impl Model {
     pub(super) fn begin(&mut self, mode: Mode, dropping: bool) {
+        self.runs += 1;
         self.going = Some(Going {
             mode,
             dropping,
@@ -86,6 +93,8 @@ impl Model {
     pub(super) fn restart(&mut self, mode: Mode) {
         let old = self.going.take().unwrap().tally;
         self.begin(mode, false);
+        // It is the same run still.
+        self.runs -= 1;
         let tally = &mut self.going.as_mut().unwrap().tally;
         for (new, old) in [
             (&mut tally.users, old.users),
@@ -184,10 +193,13 @@ impl Model {
         if swept && kind == MemberKind::User && run.mode == Mode::Incremental {
             run.needs_snapshot = true;
         }
+        let seen_before = old.filter(|old| old.profile.is_some());
+        let since = seen_before.map_or(self.runs, |old| old.since);
         let thing = Thing {
             kind,
             state: State::Present,
             swept,
+            since,
             profile: Some(object.clone()),
         };
         self.things.insert(object.id.clone(), thing);
@@ -207,6 +219,7 @@ impl Model {
                     kind,
                     state,
                     swept,
+                    since: 0,
                     profile,
                 };
                 self.things.insert(id.to_owned(), thing);
@@ -261,7 +274,12 @@ impl Model {
                     && !left.any(|(_, member)| member == id)
                     && (run.mode == Mode::Snapshot || touched(id))
                 {
-                    staged.things.entry(id.clone()).or_insert(How::Unreferenced);
+                    let how = if thing.profile.is_some() && thing.since == self.runs {
+                        How::Passing
+                    } else {
+                        How::Unreferenced
+                    };
+                    staged.things.entry(id.clone()).or_insert(how);
                 }
             }
         }
@@ -283,8 +301,8 @@ impl Model {
         let things = |kind| Removed {
             removed: staged
                 .things
-                .keys()
-                .filter(|id| self.things[*id].is(kind))
+                .iter()
+                .filter(|(id, how)| **how != How::Passing && self.things[*id].is(kind))
                 .count() as u64,
             held: self.things.values().filter(|thing| thing.is(kind)).count() as u64,
         };
@@ -312,6 +330,13 @@ impl Model {
             tally.users.removed = users.removed;
             tally.groups.removed = groups.removed;
             tally.memberships.removed = memberships.removed;
+        }
+        if remove {
+            let passing = staged
+                .things
+                .iter()
+                .filter(|(id, how)| **how == How::Passing && self.things[*id].is(MemberKind::User));
+            tally.users.added -= passing.count() as u64;
         }
         let proven = |stream| match run.mode {
             Mode::Snapshot => run.streams.contains(&stream),

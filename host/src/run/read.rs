@@ -123,6 +123,7 @@ pub(super) async fn read_all(
         let mut tasks = JoinSet::new();
         loop {
             while tasks.len() < in_flight
+                && !reader.budget.is_spent()
                 && let Some(open) = waiting.pop(stage)
             {
                 let span = tracing::debug_span!(
@@ -165,15 +166,15 @@ pub(super) async fn read_all(
                             return Ok(ReadEnd::Stop(fault));
                         }
                     }
-                    if reader.budget.is_spent() {
-                        let left = waiting.clear();
-                        if left > 0 {
-                            let failure = not_begun(left);
-                            reader.note(Level::Error, &failure.fault.to_string());
-                            failures.push(failure);
-                        }
-                    }
                 }
+            }
+        }
+        if reader.budget.is_spent() {
+            let left = waiting.clear();
+            if left > 0 {
+                let failure = not_begun(left);
+                reader.note(Level::Error, &failure.fault.to_string());
+                failures.push(failure);
             }
         }
         if !failures.is_empty() {

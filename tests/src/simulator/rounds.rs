@@ -41,7 +41,8 @@ impl State {
     ) -> Place {
         let chance = Chance::of(&[self.seed, since, u64::from(round)]);
         let again = if chance.hits(1, behaviour.odds(Trick::Replays, 0.5)) {
-            chance.below(2, 40) as u64
+            let all = behaviour.tricks.contains(&Trick::Replays);
+            if all { 40 } else { chance.below(2, 40) as u64 }
         } else {
             0
         };

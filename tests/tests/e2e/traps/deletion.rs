@@ -1,8 +1,8 @@
 //! What is deleted, restored and made again.
 
-use harness::simulator::{Kind, Operation};
+use harness::simulator::{Kind, Membership, Operation};
 
-use super::{change, join, new_user, some_membership};
+use super::{change, join, properties, some_membership};
 use crate::lab::{Lab, small};
 
 async fn stored() -> Lab {
@@ -61,7 +61,8 @@ async fn a_group_goes_whether_it_can_be_restored_or_not_and_a_restored_one_has_i
         let mut groups = truth.groups.iter().filter(|(id, group)| {
             let types = group["groupTypes"].as_array();
             let is_unified = types.is_some_and(|types| types.iter().any(|t| t == "Unified"));
-            is_unified == unified && truth.memberships.iter().any(|m| &m.group == *id)
+            let is_of = |m: &&Membership| &m.group == *id && m.kind == Kind::User;
+            is_unified == unified && truth.memberships.iter().any(|m| is_of(&m))
         });
         groups.next().unwrap().0.clone()
     };
@@ -89,12 +90,16 @@ async fn a_user_made_again_under_the_same_names_is_another_user() {
         .iter()
         .find(|m| m.kind == Kind::User && truth.users[&m.member]["mail"].is_string())
         .unwrap();
-    let before = &truth.users[&member.member];
-    let address = before["mail"].as_str().unwrap();
-    let name = before["displayName"].as_str().unwrap();
+    let mut names = properties(truth.users[&member.member].clone());
+    names.retain(|name, _| ["displayName", "mail", "userPrincipalName"].contains(&name.as_str()));
     let id = member.member.clone();
     change(&lab, Operation::Purge { id });
-    let again = new_user(&lab, name, address);
+    let create = Operation::Create {
+        kind: Kind::User,
+        id: None,
+        properties: names,
+    };
+    let again = change(&lab, create);
     join(&lab, &member.group, &again);
     lab.succeed().await;
     let held = lab.held().await;

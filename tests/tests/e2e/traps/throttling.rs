@@ -18,7 +18,7 @@ fn throttle(retry_after: Option<&str>) -> FaultAction {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_429_is_got_over_however_it_tells_the_time() {
-    let date = (jiff::Timestamp::now() + Duration::from_secs(1))
+    let date = (jiff::Timestamp::now() + Duration::from_secs(2))
         .strftime("%a, %d %b %Y %H:%M:%S GMT")
         .to_string();
     for retry_after in [None, Some("1"), Some("0.25"), Some(&*date), Some("soon")] {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{
     Change, CursorPart, Expectation, Fault, FaultKind, Joined, Left, Member, MemberKind, Object,
-    Opening, Page, Removal, RemovedUser, Retention,
+    Opening, Page, Removal, RemovedUser,
 };
 use crate::graph::walk::{Walk, check_link};
 use crate::graph::{Area, Client, Failure, malformed};
@@ -65,11 +65,7 @@ pub(crate) fn plan(run: &Run<'_>, cursor: &[CursorPart]) -> Result<Opening, Faul
             groups: None,
             members: None,
         },
-        unreferenced_users: if run.settings.scope.is_all() {
-            Retention::Keep
-        } else {
-            Retention::Drop
-        },
+        unreferenced_users: run.retention(),
         note: Some("What changed since the last run is read.".to_owned()),
     })
 }
@@ -320,11 +316,11 @@ fn users(
     let arrived = entries.iter().filter(|entry| entry.removed.is_none());
     let lacking = client.lacking(arrived.filter_map(|entry| entry.id.filled()));
     out.partitions = member_of::partitions(Of::Users, stage, &lacking)?;
-    // With some groups in sync: they are in none of these, unless their groups tell otherwise.
-    let strangers: BTreeSet<&str> = if run.settings.scope.is_all() {
-        BTreeSet::new()
-    } else {
+    // They are in none of the groups in sync, unless their groups tell otherwise.
+    let strangers: BTreeSet<&str> = if run.users_come_with_groups() {
         lacking.into_iter().collect()
+    } else {
+        BTreeSet::new()
     };
     for entry in entries {
         let id = entry.id.get().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::contract::{Fault, Mode, Object, Opening, Page, Partition, Request};
+use crate::contract::{Fault, Mode, Object, Opening, Page, Partition, Request, Retention};
 use crate::graph::transport::Transport;
 use crate::graph::walk::hash;
 use crate::graph::{Client, url};
@@ -18,6 +18,7 @@ pub(crate) struct Run<'a> {
     pub(crate) map: Map,
     links: BTreeMap<String, &'a [String]>,
     configured: BTreeSet<&'a str>,
+    mode: Mode,
 }
 
 /// A page without anything.
@@ -58,6 +59,7 @@ impl<'a> Run<'a> {
             map,
             links,
             configured,
+            mode: request.mode,
         })
     }
 
@@ -67,6 +69,22 @@ impl<'a> Run<'a> {
             || self
                 .configured
                 .contains(group.to_ascii_lowercase().as_str())
+    }
+
+    /// What becomes of users in none of the synchronised groups.
+    pub(crate) fn retention(&self) -> Retention {
+        if self.settings.keep_users_without_groups {
+            Retention::Keep
+        } else {
+            Retention::Drop
+        }
+    }
+
+    /// Whether users come only with the groups that they are in: no listing brings the others, and
+    /// the host is not to have them.
+    pub(crate) fn users_come_with_groups(&self) -> bool {
+        !self.settings.scope.is_all()
+            || (self.mode == Mode::Incremental && !self.settings.keep_users_without_groups)
     }
 
     /// A user as the host is to have it.
@@ -108,12 +126,13 @@ impl<'a> Run<'a> {
     pub(crate) fn made_with(&self) -> String {
         let settings = self.settings;
         let text = format!(
-            "{VERSION}\n{}\n{}\n{:?}\n{:?}\n{:?}\n{:?}\n{:x}",
+            "{VERSION}\n{}\n{}\n{:?}\n{:?}\n{:?}\n{}\n{:?}\n{:x}",
             settings.tenant,
             settings.graph,
             self.configured,
             settings.notification.as_ref().map(ToString::to_string),
             settings.default_country,
+            settings.keep_users_without_groups,
             self.links,
             self.map.fingerprint(),
         );

@@ -98,6 +98,8 @@ pub(crate) struct Settings {
     pub(crate) graph: String,
     pub(crate) notification: Option<Value>,
     pub(crate) default_country: Option<String>,
+    /// Whether users in none of the synchronised groups are kept.
+    pub(crate) keep_users_without_groups: bool,
 }
 
 impl Settings {
@@ -161,10 +163,11 @@ impl Settings {
 /// window, and a 429 closes the window for everybody if it should not.
 const QUOTA_UNITS: u32 = 8_000;
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "tenantId",
     "clientId",
     "groups",
+    "keepUsersWithoutGroups",
     "cloud",
     "loginEndpoint",
     "graphEndpoint",
@@ -198,6 +201,7 @@ impl Reader<'_> {
         let graph = self.endpoint("graphEndpoint", cloud.map(|c| c.graph));
         let notification = self.notification();
         let default_country = self.text("defaultCountry");
+        let keep_users_without_groups = self.flag("keepUsersWithoutGroups");
         Some(Settings {
             tenant: tenant?,
             client: client?,
@@ -207,6 +211,7 @@ impl Reader<'_> {
             graph: graph?,
             notification,
             default_country,
+            keep_users_without_groups: keep_users_without_groups?,
         })
     }
 
@@ -246,6 +251,22 @@ impl Reader<'_> {
             }
             Some(_) => {
                 self.problem(key, "It is not a text.", "Give a JSON string.");
+                None
+            }
+        }
+    }
+
+    /// Absent and null are `false`.
+    fn flag(&mut self, key: &str) -> Option<bool> {
+        match self.values.get(key) {
+            None | Some(Value::Null) => Some(false),
+            Some(Value::Bool(flag)) => Some(*flag),
+            Some(_) => {
+                self.problem(
+                    key,
+                    "It is neither `true` nor `false`.",
+                    "Give a JSON boolean, or leave the setting out.",
+                );
                 None
             }
         }

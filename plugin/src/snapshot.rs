@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{
-    Change, CursorPart, Expectation, Fault, FaultKind, Opening, Page, Partition, Retention, Stream,
+    Change, CursorPart, Expectation, Fault, FaultKind, Opening, Page, Partition, Stream,
 };
 use crate::graph::batch::{self, Verdict};
 use crate::graph::error::GraphError;
@@ -37,15 +37,13 @@ pub(crate) fn plan(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fa
             title,
         )?);
     }
-    let (expected, retention, note) = match &run.settings.scope {
+    let (expected, note) = match &run.settings.scope {
         Scope::All => (
             None,
-            Retention::Keep,
             "All groups and users are listed, and the members of many groups are read side by side.".to_owned(),
         ),
         Scope::Groups(ids) => (
             u64::try_from(ids.len()).ok(),
-            Retention::Drop,
             format!("{} configured groups are read with their members' details; users are not listed.", ids.len()),
         ),
     };
@@ -56,7 +54,7 @@ pub(crate) fn plan(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fa
             groups: expected,
             members: None,
         },
-        unreferenced_users: retention,
+        unreferenced_users: run.retention(),
         note: Some(note),
     })
 }

@@ -381,6 +381,7 @@ impl Running<'_> {
             directory: Arc::clone(self.directory),
             progress: Arc::clone(self.progress),
             patience: self.job.patience.clone(),
+            budget: patience::Budget::new(&self.job.patience),
             run: self.run.key,
             request,
         };

@@ -129,13 +129,20 @@ fn a_cursor_without_one_of_its_pieces_is_expired() {
     }
 }
 
+/// Keeps users without groups.
+fn keep_all(request: &mut Request) {
+    let values = &mut request.settings.values;
+    *values = values.replacen('{', r#"{"keepUsersWithoutGroups":true,"#, 1);
+}
+
 #[test]
 fn a_change_of_what_shapes_documents_starts_a_snapshot() {
     let full = cursor(&request());
     let mut noted = incremental(request(), full.clone());
     noted.map.name = "other name".to_owned();
     assert!(run::plan(&noted, &mut Script::new([])).is_ok());
-    let changed: [fn(&mut Request); 4] = [
+    let changed: [fn(&mut Request); 5] = [
+        keep_all,
         |request| request.map = crate::transform::maps::filled(),
         |request| request.settings = request_for(&format!(r#"["{G1}"]"#)).settings,
         |request| {
@@ -445,6 +452,21 @@ fn with_configured_groups_users_who_are_not_held_are_only_asked_for_their_groups
     .unwrap();
     assert_eq!(told(&page.changes), [""; 0]);
     assert_eq!(page.partitions.len(), 1);
+}
+
+#[test]
+fn with_all_groups_users_who_are_not_held_are_only_asked_for_their_groups_unless_all_are_kept() {
+    let entries = r#"{"id":"u","displayName":"U","userPrincipalName":"u@x"}"#;
+    for (keep, expected) in [(false, vec![]), (true, vec!["user u U"])] {
+        let mut request = incremental(request(), Vec::new());
+        if keep {
+            keep_all(&mut request);
+        }
+        let mut script = Script::new([last(entries)]).lacking(&["u"]);
+        let page = read(&request, "users", None, &mut script).unwrap();
+        assert_eq!(told(&page.changes), expected);
+        assert_eq!(page.partitions.len(), 1);
+    }
 }
 
 #[test]

@@ -50,7 +50,17 @@ pub(crate) fn catalogue() -> Vec<Setting> {
                 "Groups",
                 SettingKind::Items,
                 false,
-                "All groups, or the object ids of some. With some, only users who are direct members of these are kept.",
+                "All groups, or the object ids of some.",
+            )
+        },
+        Setting {
+            default_value: Some("false".to_owned()),
+            ..setting(
+                "keepUsersWithoutGroups",
+                "Keep users without groups",
+                SettingKind::Flag,
+                false,
+                "Whether users who are direct members of none of these groups are kept. With some groups, nobody else is read, so this keeps those who have left their last group.",
             )
         },
         Setting {

@@ -102,6 +102,11 @@ fn each_wrong_field_is_one_problem_with_path_and_remedy() {
         (r#""notification":"x""#, "notification", "not a JSON object"),
         (r#""defaultCountry":1"#, "defaultCountry", "not a text"),
         (
+            r#""keepUsersWithoutGroups":"yes""#,
+            "keepUsersWithoutGroups",
+            "neither `true` nor `false`",
+        ),
+        (
             r#""clientSecret":"s""#,
             "clientSecret",
             "among the plain settings",
@@ -185,6 +190,18 @@ fn all_groups_of_the_global_cloud_is_the_default() {
         let settings = good(members);
         assert_eq!(settings.scope, Scope::All);
         assert_eq!(settings.graph, "https://graph.microsoft.com");
+    }
+}
+
+#[test]
+fn users_without_groups_are_not_kept_unless_it_is_said() {
+    for (members, kept) in [
+        ("", false),
+        (r#""keepUsersWithoutGroups":null"#, false),
+        (r#""keepUsersWithoutGroups":false"#, false),
+        (r#""keepUsersWithoutGroups":true"#, true),
+    ] {
+        assert_eq!(good(members).keep_users_without_groups, kept, "{members}");
     }
 }
 

@@ -55,8 +55,23 @@ fn tokens_are_taken_before_anything_is_listed() {
     );
     assert!(opening.partitions[2].state.contains("t-groups"));
     assert!(opening.partitions[3].state.contains("t-users"));
-    assert_eq!(opening.unreferenced_users, Retention::Keep);
+    assert_eq!(opening.unreferenced_users, Retention::Drop);
     assert!(opening.note.is_some());
+}
+
+#[test]
+fn users_without_groups_are_kept_only_where_the_settings_say_so() {
+    for scope in [r#""all""#.to_owned(), format!(r#"["{G1}"]"#)] {
+        let mut request = request_for(&scope);
+        request.settings.values =
+            request
+                .settings
+                .values
+                .replacen('{', r#"{"keepUsersWithoutGroups":true,"#, 1);
+        let mut script = Script::new([token("groups"), token("users")]);
+        let opening = run::plan(&request, &mut script).unwrap();
+        assert_eq!(opening.unreferenced_users, Retention::Keep, "{scope}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::odata::{Query, decode};
 use super::refusal::Refusal;
 use super::render;
-use super::state::{Call, Reply, State};
+use super::state::{Call, Delivery, Reply, State};
 
 /// Requests that fit into one batch.
 const MOST: usize = 20;
@@ -94,6 +94,7 @@ impl State {
             }
             replies.push((part.id.clone(), reply));
         }
+        replies.retain(|(_, reply)| reply.delivery != Delivery::Close);
         fastrand::shuffle(&mut replies);
         Ok(replies)
     }

@@ -25,7 +25,7 @@ async fn sync_reports_in_json_what_it_did() {
     let truth = simulator.truth();
     assert_eq!(report["state"], "processed");
     assert_eq!(report["mode"], "snapshot");
-    assert_eq!(report["users"]["added"], truth.users.len());
+    assert_eq!(report["users"]["added"], truth.grouped_users().len());
     assert_eq!(report["groups"]["added"], truth.groups.len());
     assert_eq!(report["users"]["complete"], true);
     for key in [

@@ -48,7 +48,7 @@ async fn assert_equals_tenant(workplace: &host::Workplace, simulator: &Simulator
     };
     assert_eq!(
         ids(workplace.export("users", &[]).await.unwrap()),
-        truth.users.into_keys().collect()
+        truth.grouped_users().into_keys().collect()
     );
     assert_eq!(
         ids(workplace.export("groups", &[]).await.unwrap()),

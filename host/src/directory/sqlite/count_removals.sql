@@ -1,11 +1,11 @@
--- Of what is visible, how much would go; kept with the run.
+-- Of what was visible before the run, how much would go; kept with the run.
 UPDATE run
 SET assessed = 1,
     users_removed = (
         SELECT count(*)
         FROM staged_object AS t
         CROSS JOIN object AS o ON o.key = t.object
-        WHERE t.run = $1 AND o.kind = 0 AND o.state = 1
+        WHERE t.run = $1 AND o.kind = 0 AND o.state = 1 AND t.how <> 4
     ),
     groups_removed = (
         SELECT count(*)

@@ -23,8 +23,24 @@ WHERE (grp, member) IN (SELECT t.grp, t.member FROM staged_membership AS t WHERE
 DELETE FROM member_of
 WHERE (member, grp) IN (SELECT t.member, t.grp FROM staged_membership AS t WHERE t.run = $1);
 
+-- Who came and went in the same run was not added.
+UPDATE run
+SET users_added = users_added - passing.count
+FROM (
+    SELECT count(*) AS count
+    FROM staged_object AS t
+    CROSS JOIN object AS o ON o.key = t.object
+    WHERE t.run = $1 AND t.how = 4 AND o.state = 1
+) AS passing
+WHERE run.key = $1;
+
 UPDATE connector
-SET users = users - r.users_removed,
+SET users = users - r.users_removed - (
+        SELECT count(*)
+        FROM staged_object AS t
+        CROSS JOIN object AS o ON o.key = t.object
+        WHERE t.run = $1 AND t.how = 4 AND o.state = 1
+    ),
     groups = groups - r.groups_removed,
     memberships = memberships - r.memberships_removed - (
         SELECT count(*)

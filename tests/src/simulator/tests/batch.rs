@@ -123,3 +123,14 @@ async fn headers_belong_to_their_part_and_dependent_parts_fail_with_424() {
         (&json!(400), &json!(424), &json!(400))
     );
 }
+
+#[tokio::test]
+async fn a_part_can_be_missing_from_an_answer_and_a_whole_request_can_not() {
+    let api = Api::small().await;
+    let rule = FaultRule::new("/groups", FaultAction::MissingPart);
+    api.simulator.inject(rule).unwrap();
+    assert_eq!(api.get("/groups").await.status, 200);
+    let requests = json!([part(0, "/groups?$top=1"), part(1, "/users?$top=1")]);
+    let parts = by_id(&batch(&api, requests).await);
+    assert_eq!(parts.keys().collect::<Vec<_>>(), ["1"]);
+}

@@ -34,6 +34,8 @@ pub(super) enum How {
     Remove,
     Sweep,
     Unreferenced,
+    /// Unreferenced, and brought by the same run.
+    Passing,
 }
 
 pub(super) type Edge = (String, String);
@@ -222,7 +224,7 @@ impl Model {
                     kind,
                     state,
                     swept: false,
-                    since: self.runs,
+                    since: 0,
                     profile: None,
                 };
                 self.things.insert(id.to_owned(), thing);
@@ -286,7 +288,12 @@ impl Model {
                     && !left.any(|(_, member)| member == id)
                     && (run.mode == Mode::Snapshot || touched(id))
                 {
-                    staged.things.entry(id.clone()).or_insert(How::Unreferenced);
+                    let how = if thing.profile.is_some() && thing.since == self.runs {
+                        How::Passing
+                    } else {
+                        How::Unreferenced
+                    };
+                    staged.things.entry(id.clone()).or_insert(how);
                 }
             }
         }
@@ -308,8 +315,8 @@ impl Model {
         let things = |kind| Removed {
             removed: staged
                 .things
-                .keys()
-                .filter(|id| self.things[*id].is(kind))
+                .iter()
+                .filter(|(id, how)| **how != How::Passing && self.things[*id].is(kind))
                 .count() as u64,
             held: self.things.values().filter(|thing| thing.is(kind)).count() as u64,
         };
@@ -337,6 +344,13 @@ impl Model {
             tally.users.removed = users.removed;
             tally.groups.removed = groups.removed;
             tally.memberships.removed = memberships.removed;
+        }
+        if remove {
+            let passing = staged
+                .things
+                .iter()
+                .filter(|(id, how)| **how == How::Passing && self.things[*id].is(MemberKind::User));
+            tally.users.added -= passing.count() as u64;
         }
         let proven = |stream| match run.mode {
             Mode::Snapshot => run.streams.contains(&stream),

@@ -7,10 +7,16 @@ use sha2::{Digest, Sha256};
 use crate::lab::plugin;
 
 /// What `wit/` was when a version of the contract was published.
-const PUBLISHED: &[(&str, &str)] = &[(
-    "1.0.0",
-    "dfb5a221d9af2de17633e14ab9d400712dbb829eab08eb22686154308f52ac21",
-)];
+const PUBLISHED: &[(&str, &str)] = &[
+    (
+        "1.0.0",
+        "dfb5a221d9af2de17633e14ab9d400712dbb829eab08eb22686154308f52ac21",
+    ),
+    (
+        "2.0.0",
+        "117f7a9c3a6a075cbdcd6be30e045db92cced7978ea36296940f9e8978df5636",
+    ),
+];
 
 #[test]
 fn wit_never_changes_without_its_version() {

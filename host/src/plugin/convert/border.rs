@@ -177,6 +177,7 @@ impl Border<'_> {
             wit::Change::StreamComplete(stream) => Change::StreamComplete(match stream {
                 wit::Stream::Users => Stream::Users,
                 wit::Stream::Groups => Stream::Groups,
+                wit::Stream::Members => Stream::Members,
             }),
         })
     }

@@ -91,6 +91,17 @@ impl Script {
             .collect()
     }
 
+    /// Headers of the parts of that batch, `null` for none.
+    pub(crate) fn batched_headers(&self, index: usize) -> Vec<serde_json::Value> {
+        let body: serde_json::Value =
+            serde_json::from_slice(self.requests[index].body.as_ref().unwrap()).unwrap();
+        let requests = body["requests"].as_array().unwrap();
+        requests
+            .iter()
+            .map(|request| request["headers"].clone())
+            .collect()
+    }
+
     pub(crate) fn is_spent(&self) -> bool {
         self.answers.is_empty()
     }
@@ -184,6 +195,21 @@ pub(crate) fn batch(parts: &[(u16, &str)]) -> Answer {
         })
         .collect();
     json(200, &format!(r#"{{"responses":[{}]}}"#, parts.join(",")))
+}
+
+/// Body of the page that gives the latest token.
+pub(crate) fn latest(of: &str) -> String {
+    format!(r#"{{"value":[],"@odata.deltaLink":"{GRAPH}/{of}/delta?$deltatoken=t-{of}"}}"#)
+}
+
+/// The answer to what a snapshot of everything begins with; counts are texts of JSON.
+pub(crate) fn beginning(groups: &str, users: &str) -> Answer {
+    batch(&[
+        (200, &latest("groups")),
+        (200, &latest("users")),
+        (200, groups),
+        (200, users),
+    ])
 }
 
 pub(crate) const TENANT: &str = "11111111-1111-1111-1111-111111111111";

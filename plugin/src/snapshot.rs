@@ -1,4 +1,6 @@
-//! A snapshot: tokens first, then everything, then what changed meanwhile.
+//! A snapshot: tokens and sizes first, then everything, then what changed meanwhile.
+
+pub(crate) mod size;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,20 +18,18 @@ use crate::run::{Run, page};
 use crate::settings::Scope;
 use crate::state::{DRAIN, GroupRef, Mark, Of, READ, Work};
 
-/// Most ids that a filter of a delta query takes.
-const FILTERED: usize = 50;
-/// Pages on which a request for the latest token may keep the link back.
-const TOKEN_PAGES: usize = 8;
+use size::Size;
+
 /// Batches in which a configured group may fail before it counts as unreadable.
 const ROUNDS: u32 = 4;
 
 /// Takes the tokens from which the changes during the run will be drained, and names the first
-/// partitions. The two requests are the test of the permissions as well.
+/// partitions.
 pub(crate) fn plan(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fault> {
     client.grant()?;
+    let start = size::start(run, client)?;
     let mut partitions = listings(run)?;
-    for of in [Of::Groups, Of::Users] {
-        let link = latest(run, client, of)?;
+    for (of, link) in [(Of::Groups, start.groups), (Of::Users, start.users)] {
         let title = format!("changes to {} during the run", of.key());
         partitions.push(Work::Changes { of, link }.partition(
             format!("changes/{}", of.key()),
@@ -37,28 +37,37 @@ pub(crate) fn plan(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fa
             title,
         )?);
     }
-    let (expected, retention, note) = match &run.settings.scope {
-        Scope::All => (
-            None,
-            Retention::Keep,
-            "All groups and users are listed, and the members of many groups are read side by side.".to_owned(),
-        ),
+    let (groups, retention, note) = match &run.settings.scope {
+        Scope::All => (start.size.groups, Retention::Keep, strategy(start.size)),
         Scope::Groups(ids) => (
             u64::try_from(ids.len()).ok(),
             Retention::Drop,
-            format!("{} configured groups are read with their members' details; users are not listed.", ids.len()),
+            format!(
+                "{} configured groups are read with their members' details; users are not listed.",
+                ids.len()
+            ),
         ),
     };
     Ok(Opening {
         partitions,
         expected: Expectation {
-            users: None,
-            groups: expected,
+            users: start.size.users,
+            groups,
             members: None,
         },
         unreferenced_users: retention,
         note: Some(note),
     })
+}
+
+/// How all groups are read, for the report.
+fn strategy(size: Size) -> String {
+    let told = |count: Option<u64>| count.map_or_else(String::new, |count| format!(" ({count})"));
+    format!(
+        "All groups{} and users{} are listed, and the members of many groups are read side by side.",
+        told(size.groups),
+        told(size.users)
+    )
 }
 
 fn listings(run: &Run<'_>) -> Result<Vec<Partition>, Fault> {
@@ -74,57 +83,6 @@ fn listings(run: &Run<'_>) -> Result<Vec<Partition>, Fault> {
             "configured groups",
         )?])
     }
-}
-
-/// First link of a stream of changes that begins now.
-pub(crate) fn latest_url(run: &Run<'_>, client: &Client<'_>, of: Of) -> String {
-    let path = match of {
-        Of::Users => format!("/users/delta?{}", run.select_users()),
-        Of::Groups => {
-            let filter = match &run.settings.scope {
-                Scope::Groups(ids) if ids.len() <= FILTERED => {
-                    let terms: Vec<String> = ids
-                        .iter()
-                        .map(|id| format!("id eq {}", url::literal(id)))
-                        .collect();
-                    format!("&$filter={}", url::query(&terms.join(" or ")))
-                }
-                _ => String::new(),
-            };
-            format!("/groups/delta?{},members{filter}", run.select_groups())
-        }
-    };
-    client.url(&format!("{path}&$deltatoken=latest"))
-}
-
-fn latest(run: &Run<'_>, client: &mut Client<'_>, of: Of) -> Result<String, Fault> {
-    let area = area(of);
-    let mut link = latest_url(run, client, of);
-    for _ in 0..TOKEN_PAGES {
-        let response = client
-            .get(&link, 1)
-            .map_err(|failure| client.fault(failure, area))?;
-        let links: Listing<User<'_>> =
-            serde_json::from_slice(&response.body).map_err(|error| malformed(area, &error))?;
-        match (links.next, links.delta) {
-            (None, Some(delta)) => {
-                check_link(&delta, &run.settings.graph)?;
-                return Ok(delta);
-            }
-            (Some(next), None) => {
-                check_link(&next, &run.settings.graph)?;
-                link = next;
-            }
-            _ => break,
-        }
-    }
-    Err(Fault::protocol(
-        "graph.no-token",
-        format!(
-            "Microsoft Graph gave no token from which changes to {} could be followed.",
-            area.words()
-        ),
-    ))
 }
 
 pub(crate) fn area(of: Of) -> Area {
@@ -322,13 +280,7 @@ pub(crate) fn read_configured(
     let mut after = None;
     let mut trouble = false;
     for (id, part) in now.iter().zip(parts) {
-        match part.map_or(
-            Verdict::Again {
-                throttled: false,
-                after: None,
-            },
-            |part| part.verdict(),
-        ) {
+        match part.map_or(Verdict::MISSING, |part| part.verdict()) {
             Verdict::Good(body) => {
                 let group: Group<'_> = serde_json::from_slice(body.as_bytes())
                     .map_err(|error| malformed(Area::Groups, &error))?;

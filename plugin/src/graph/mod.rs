@@ -33,7 +33,7 @@ const TROUBLES: u32 = 4;
 const THROTTLES: u32 = 8;
 /// Longest wait, alone or summed up, that a call sits out before it gives itself back to the
 /// host, which waits without holding an instance.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why a request gave no answer to work with.
 #[derive(Debug)]

@@ -109,6 +109,10 @@ impl Transport for Host {
         wasi::clocks::monotonic_clock::subscribe_duration(nanoseconds).block();
     }
 
+    fn now(&mut self) -> Duration {
+        Duration::from_nanos(wasi::clocks::monotonic_clock::now())
+    }
+
     fn ready(&mut self) -> Result<Grant, Refusal> {
         credentials::ready().map(Into::into).map_err(Into::into)
     }

@@ -27,6 +27,8 @@ pub(crate) struct Script {
     /// Objects that the host does not hold; it holds all others.
     lacking: Vec<String>,
     random: u64,
+    clock: Duration,
+    latency: Duration,
 }
 
 impl Script {
@@ -47,6 +49,8 @@ impl Script {
             }),
             lacking: Vec::new(),
             random: 1,
+            clock: Duration::ZERO,
+            latency: Duration::ZERO,
         }
     }
 
@@ -64,6 +68,12 @@ impl Script {
             error: error.to_owned(),
             description: description.to_owned(),
         });
+        self
+    }
+
+    /// Each of whose answers takes so long.
+    pub(crate) fn taking(mut self, latency: Duration) -> Self {
+        self.latency = latency;
         self
     }
 
@@ -110,6 +120,7 @@ impl Script {
 impl Transport for Script {
     fn send(&mut self, request: &HttpRequest) -> Result<Response, SendError> {
         self.requests.push(request.clone());
+        self.clock += self.latency;
         match self.answers.pop_front() {
             Some(Answer::Response(response)) => Ok(response),
             Some(Answer::Broken) => Err(SendError::Failed(anyhow::anyhow!("connection reset"))),
@@ -120,6 +131,10 @@ impl Transport for Script {
 
     fn wait(&mut self, time: Duration) {
         self.waits.push(time);
+    }
+
+    fn now(&mut self) -> Duration {
+        self.clock
     }
 
     fn ready(&mut self) -> Result<Grant, Refusal> {

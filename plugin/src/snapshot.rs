@@ -1,6 +1,8 @@
-//! A snapshot: tokens and sizes first, then everything, then what changed meanwhile.
+//! A snapshot by fan-out: tokens and sizes first, then everything, then what changed meanwhile. Whether it is one,
+//! or a delta walk, is decided here too.
 
 pub(crate) mod size;
+mod strategy;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,56 +17,89 @@ use crate::graph::{Area, Client, Failure, malformed, throttled, url};
 use crate::members;
 use crate::model::{Group, Listing, User};
 use crate::run::{Run, page};
-use crate::settings::Scope;
+use crate::settings::{Priority, Scope};
 use crate::state::{DRAIN, GroupRef, Mark, Of, READ, Work};
+use crate::walk;
 
-use size::Size;
+use size::{Size, Start};
+use strategy::Strategy;
 
 /// Batches in which a configured group may fail before it counts as unreadable.
 const ROUNDS: u32 = 4;
 
-/// Takes the tokens from which the changes during the run will be drained, and names the first
-/// partitions.
+/// Chooses how to read, and names the first partitions.
 pub(crate) fn plan(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fault> {
     client.grant()?;
-    let start = size::start(run, client)?;
-    let mut partitions = listings(run)?;
-    for (of, link) in [(Of::Groups, start.groups), (Of::Users, start.users)] {
-        let title = format!("changes to {} during the run", of.key());
-        partitions.push(Work::Changes { of, link }.partition(
-            format!("changes/{}", of.key()),
-            DRAIN,
-            title,
-        )?);
-    }
-    let (groups, retention, note) = match &run.settings.scope {
-        Scope::All => (start.size.groups, Retention::Keep, strategy(start.size)),
-        Scope::Groups(ids) => (
-            u64::try_from(ids.len()).ok(),
-            Retention::Drop,
-            format!(
+    match &run.settings.scope {
+        Scope::All => plan_all(run, client),
+        Scope::Groups(ids) => {
+            let note = format!(
                 "{} configured groups are read with their members' details; users are not listed.",
                 ids.len()
-            ),
-        ),
+            );
+            let start = size::start(run, client)?;
+            let size = Size {
+                groups: u64::try_from(ids.len()).ok(),
+                ..start.size
+            };
+            let partitions = drained(listings(run)?, start)?;
+            Ok(opening(partitions, size, Retention::Drop, note))
+        }
+    }
+}
+
+fn plan_all(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fault> {
+    // The tokens are of use to fan-out alone, but are had for the asking where the time counts.
+    let mut start = match run.settings.priority {
+        Priority::Fastest => Some(size::start(run, client)?),
+        Priority::Thrifty => None,
     };
-    Ok(Opening {
+    let size = match &start {
+        Some(start) => start.size,
+        None => size::count(client)?,
+    };
+    let choice = strategy::choose(run, client, size)?;
+    let partitions = match (choice.strategy, start.take()) {
+        (Strategy::DeltaWalk, _) => walk::partitions()?,
+        (Strategy::FanOut, Some(start)) => drained(listings(run)?, start)?,
+        (Strategy::FanOut, None) => drained(listings(run)?, size::start(run, client)?)?,
+    };
+    let note = format!("{} {}", told(size), choice.note);
+    Ok(opening(partitions, size, Retention::Keep, note))
+}
+
+fn opening(partitions: Vec<Partition>, size: Size, retention: Retention, note: String) -> Opening {
+    Opening {
         partitions,
         expected: Expectation {
-            users: start.size.users,
-            groups,
+            users: size.users,
+            groups: size.groups,
             members: None,
         },
         unreferenced_users: retention,
         note: Some(note),
-    })
+    }
 }
 
-/// How all groups are read, for the report.
-fn strategy(size: Size) -> String {
+/// With those that take in, at the end, what changed since the tokens were given.
+fn drained(mut partitions: Vec<Partition>, start: Start) -> Result<Vec<Partition>, Fault> {
+    for (of, link) in [(Of::Groups, start.groups), (Of::Users, start.users)] {
+        let title = format!("changes to {} during the run", of.key());
+        let work = Work::Changes {
+            of,
+            link,
+            walked: false,
+        };
+        partitions.push(work.partition(format!("changes/{}", of.key()), DRAIN, title)?);
+    }
+    Ok(partitions)
+}
+
+/// What all groups and users come to, for the report.
+fn told(size: Size) -> String {
     let told = |count: Option<u64>| count.map_or_else(String::new, |count| format!(" ({count})"));
     format!(
-        "All groups{} and users{} are listed, and the members of many groups are read side by side.",
+        "All groups{} and users{} are read.",
         told(size.groups),
         told(size.users)
     )
@@ -370,10 +405,11 @@ fn end_configured(at: Configured, mut out: Page) -> Result<Page, Fault> {
 }
 
 /// The piece of the next cursor for a link.
-pub(crate) fn mark(run: &Run<'_>, of: Of, link: String) -> Result<CursorPart, Fault> {
+pub(crate) fn mark(run: &Run<'_>, of: Of, link: String, walked: bool) -> Result<CursorPart, Fault> {
     let mark = Mark {
         link,
         made_with: run.made_with(),
+        walked,
     };
     let value = serde_json::to_string(&mark).map_err(|error| unreadable("cursor", &error))?;
     Ok(CursorPart {

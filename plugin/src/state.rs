@@ -36,7 +36,15 @@ pub(crate) enum Work {
         found: bool,
     },
     /// What changed.
-    Changes { of: Of, link: String },
+    Changes {
+        of: Of,
+        link: String,
+        /// The link is from the beginning of a delta walk; see [`Mark::walked`].
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        walked: bool,
+    },
+    /// Everything, by a first round of changes.
+    Walk { of: Of },
     /// The groups that these are in, which the host did not hold.
     MemberOf { of: Of, ids: Vec<String> },
 }
@@ -132,4 +140,8 @@ pub(crate) struct Mark {
     pub(crate) link: String,
     /// Settings and map that shaped the documents and the link.
     pub(crate) made_with: String,
+    /// It is from the beginning of a delta walk, so the first changes are those during it. Who was in the deleted
+    /// items for a while of it may have been left out as a member and is held nevertheless.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) walked: bool,
 }

@@ -103,6 +103,11 @@ impl<'a> Client<'a> {
         self.transport.log(level, message);
     }
 
+    /// Time by a clock that never goes back.
+    pub(crate) fn now(&mut self) -> Duration {
+        self.transport.now()
+    }
+
     /// What the credential grants; a token is fetched if none is ready.
     pub(crate) fn grant(&mut self) -> Result<&Grant, Fault> {
         let grant = match self.grant.take() {

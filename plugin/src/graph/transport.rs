@@ -78,6 +78,8 @@ pub(crate) enum Level {
 pub(crate) trait Transport {
     fn send(&mut self, request: &Request) -> Result<Response, SendError>;
     fn wait(&mut self, time: Duration);
+    /// Time by a clock that never goes back, since any beginning.
+    fn now(&mut self) -> Duration;
     fn ready(&mut self) -> Result<Grant, Refusal>;
     fn renew(&mut self) -> Result<Grant, Refusal>;
     fn settle(&mut self, counted: u32, actual: u32);

@@ -54,6 +54,14 @@ pub(crate) fn start(run: &Run<'_>, client: &mut Client<'_>) -> Result<Start, Fau
     })
 }
 
+/// The sizes alone.
+pub(super) fn count(client: &mut Client<'_>) -> Result<Size, Fault> {
+    let mut found = Found::default();
+    let asks = vec![Ask::count(Of::Groups), Ask::count(Of::Users)];
+    ask(client, asks, &mut found)?;
+    Ok(found.size)
+}
+
 /// Path of the first page of a stream of changes that begins now.
 fn latest_path(run: &Run<'_>, of: Of) -> String {
     let path = match of {

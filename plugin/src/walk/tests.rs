@@ -83,7 +83,10 @@ fn a_page_gives_groups_slices_of_members_and_removals_in_the_order_of_arrival() 
 #[test]
 fn the_end_of_the_round_of_groups_proves_groups_and_members_and_leaves_the_cursor() {
     let page = read("groups", None, &mut Script::new([last("")])).unwrap();
-    assert_eq!(told(&page.changes), ["all Groups", "all Members"]);
+    assert_eq!(
+        told(&page.changes),
+        ["all Stream::Groups", "all Stream::Members"]
+    );
     assert_eq!(page.checkpoint, None);
     assert_eq!(page.cursor[0].key, "groups");
     assert!(page.cursor[0].value.contains("$deltatoken=n"));
@@ -96,7 +99,12 @@ fn the_round_of_users_gives_them_and_who_was_deleted_and_proves_users_alone() {
     let page = read("users", None, &mut Script::new([last(entries)])).unwrap();
     assert_eq!(
         told(&page.changes),
-        ["user a", "gone b Soft", "gone c Hard", "all Users"]
+        [
+            "user a",
+            "gone b Removal::Soft",
+            "gone c Removal::Hard",
+            "all Stream::Users"
+        ]
     );
     assert!(page.partitions.is_empty(), "nobody is asked for groups");
     assert_eq!(page.cursor[0].key, "users");

@@ -114,7 +114,7 @@ fn times(latency: Duration, calls: u64) -> Duration {
 }
 
 /// For the fewest resource units; no request is needed.
-pub(super) fn thriftiest(size: Size) -> Choice {
+fn thriftiest(size: Size) -> Choice {
     let (Some(groups), Some(users)) = (size.groups, size.users) else {
         return Choice {
             strategy: Strategy::DeltaWalk,
@@ -140,7 +140,7 @@ pub(super) fn thriftiest(size: Size) -> Choice {
 }
 
 /// For the shortest time. A page is looked at only where its density and its latency could turn the choice.
-pub(super) fn fastest(run: &Run<'_>, client: &mut Client<'_>, size: Size) -> Result<Choice, Fault> {
+fn fastest(run: &Run<'_>, client: &mut Client<'_>, size: Size) -> Result<Choice, Fault> {
     let fan_out = |note: String| {
         Ok(Choice {
             strategy: Strategy::FanOut,
@@ -246,7 +246,7 @@ fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -254,7 +254,7 @@ fn thousands(number: u64) -> String {
     text
 }
 
-/// Settings to strategies: what the administrator wants, and what there is.
+/// Chooses by what is to be saved, and by how much there is.
 pub(super) fn choose(run: &Run<'_>, client: &mut Client<'_>, size: Size) -> Result<Choice, Fault> {
     match run.settings.priority {
         Priority::Fastest => fastest(run, client, size),

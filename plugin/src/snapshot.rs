@@ -1,11 +1,12 @@
 //! A snapshot: tokens and sizes first, then everything, then what changed meanwhile.
 
 pub(crate) mod size;
+pub(crate) mod users;
 
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{
-    Change, CursorPart, Expectation, Fault, FaultKind, Opening, Page, Partition, Retention, Stream,
+    Change, CursorPart, Expectation, Fault, FaultKind, Opening, Page, Retention, Stream,
 };
 use crate::graph::batch::{self, Verdict};
 use crate::graph::error::GraphError;
@@ -13,7 +14,7 @@ use crate::graph::transport::{Level, Response};
 use crate::graph::walk::{Walk, check_link, decode, unreadable};
 use crate::graph::{Area, Client, Failure, malformed, throttled, url};
 use crate::members;
-use crate::model::{Group, Listing, User};
+use crate::model::{Group, Listing};
 use crate::run::{Run, page};
 use crate::settings::Scope;
 use crate::state::{DRAIN, GroupRef, Mark, Of, READ, Work};
@@ -28,18 +29,17 @@ const ROUNDS: u32 = 4;
 pub(crate) fn plan(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fault> {
     client.grant()?;
     let start = size::start(run, client)?;
-    let mut partitions = listings(run)?;
-    for (of, link) in [(Of::Groups, start.groups), (Of::Users, start.users)] {
-        let title = format!("changes to {} during the run", of.key());
-        partitions.push(Work::Changes { of, link }.partition(
-            format!("changes/{}", of.key()),
-            DRAIN,
-            title,
-        )?);
-    }
-    let (groups, retention, note) = match &run.settings.scope {
-        Scope::All => (start.size.groups, Retention::Keep, strategy(start.size)),
+    let (mut partitions, groups, retention, note) = match &run.settings.scope {
+        Scope::All => {
+            let mut partitions =
+                vec![Work::Groups.partition("list/groups", READ, "list of groups")?];
+            let (listings, ranges) = users::partitions(start.size)?;
+            partitions.extend(listings);
+            let note = strategy(start.size, ranges);
+            (partitions, start.size.groups, Retention::Keep, note)
+        }
         Scope::Groups(ids) => (
+            vec![Work::ConfiguredGroups.partition("list/groups", READ, "configured groups")?],
             u64::try_from(ids.len()).ok(),
             Retention::Drop,
             format!(
@@ -48,6 +48,14 @@ pub(crate) fn plan(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fa
             ),
         ),
     };
+    for (of, link) in [(Of::Groups, start.groups), (Of::Users, start.users)] {
+        let title = format!("changes to {} during the run", of.key());
+        partitions.push(Work::Changes { of, link }.partition(
+            format!("changes/{}", of.key()),
+            DRAIN,
+            title,
+        )?);
+    }
     Ok(Opening {
         partitions,
         expected: Expectation {
@@ -61,28 +69,17 @@ pub(crate) fn plan(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fa
 }
 
 /// How all groups are read, for the report.
-fn strategy(size: Size) -> String {
+fn strategy(size: Size, ranges: usize) -> String {
     let told = |count: Option<u64>| count.map_or_else(String::new, |count| format!(" ({count})"));
+    let side_by_side = match ranges {
+        1 => "the members of many groups are".to_owned(),
+        ranges => format!("{ranges} ranges of users and the members of many groups are"),
+    };
     format!(
-        "All groups{} and users{} are listed, and the members of many groups are read side by side.",
+        "All groups{} and users{} are listed; {side_by_side} read side by side.",
         told(size.groups),
         told(size.users)
     )
-}
-
-fn listings(run: &Run<'_>) -> Result<Vec<Partition>, Fault> {
-    if run.settings.scope.is_all() {
-        Ok(vec![
-            Work::Groups.partition("list/groups", READ, "list of groups")?,
-            Work::Users.partition("list/users", READ, "list of users")?,
-        ])
-    } else {
-        Ok(vec![Work::ConfiguredGroups.partition(
-            "list/groups",
-            READ,
-            "configured groups",
-        )?])
-    }
 }
 
 pub(crate) fn area(of: Of) -> Area {
@@ -100,7 +97,7 @@ pub(crate) enum Step {
 }
 
 /// Reads the page at which the walk stands.
-fn step(client: &mut Client<'_>, walk: &mut Walk, link: &str, area: Area) -> Result<Step, Fault> {
+fn step(client: &mut Client<'_>, walk: &mut Walk, link: &str, area: Area) -> Result<Step, Failure> {
     check_link(link, &client.settings.graph)?;
     match client.get(link, 1) {
         Ok(response) => Ok(Step::Page(response)),
@@ -115,7 +112,7 @@ fn step(client: &mut Client<'_>, walk: &mut Walk, link: &str, area: Area) -> Res
             );
             Ok(Step::Again)
         }
-        Err(failure) => Err(client.fault(failure, area)),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -133,7 +130,9 @@ pub(crate) fn read_groups(
     let first = client.url(&format!("/groups?{}&$top=999", run.select_groups()));
     let link = walk.next().unwrap_or(&first).to_owned();
     let mut out = page();
-    let Step::Page(response) = step(client, &mut walk, &link, Area::Groups)? else {
+    let step = step(client, &mut walk, &link, Area::Groups)
+        .map_err(|failure| client.fault(failure, Area::Groups))?;
+    let Step::Page(response) = step else {
         out.checkpoint = Some(walk.checkpoint()?);
         return Ok(out);
     };
@@ -149,39 +148,13 @@ pub(crate) fn read_groups(
         out.changes.push(Change::Group(run.group(group)));
     }
     out.partitions = members::partitions(run, refs, READ)?;
-    finish(
-        run,
-        &mut walk,
-        &link,
-        listing.next,
-        Stream::Groups,
-        &mut out,
-    )?;
-    Ok(out)
-}
-
-/// A page of all users.
-pub(crate) fn read_users(
-    run: &Run<'_>,
-    client: &mut Client<'_>,
-    checkpoint: Option<&str>,
-) -> Result<Page, Fault> {
-    let mut walk = opened(checkpoint)?;
-    let first = client.url(&format!("/users?{}&$top=999", run.select_users()));
-    let link = walk.next().unwrap_or(&first).to_owned();
-    let mut out = page();
-    let Step::Page(response) = step(client, &mut walk, &link, Area::Users)? else {
-        out.checkpoint = Some(walk.checkpoint()?);
-        return Ok(out);
-    };
-    let listing: Listing<User<'_>> =
-        serde_json::from_slice(&response.body).map_err(|error| malformed(Area::Users, &error))?;
-    out.changes.reserve(listing.value.len() + 1);
-    for user in &listing.value {
-        user.id.filled().ok_or_else(|| without_id(Area::Users))?;
-        out.changes.push(Change::User(run.user(user)));
+    match listing.next {
+        Some(next) => {
+            walk.advance(&link, &next, &run.settings.graph)?;
+            out.checkpoint = Some(walk.checkpoint()?);
+        }
+        None => out.changes.push(Change::StreamComplete(Stream::Groups)),
     }
-    finish(run, &mut walk, &link, listing.next, Stream::Users, &mut out)?;
     Ok(out)
 }
 
@@ -191,24 +164,6 @@ pub(crate) fn without_id(area: Area) -> Fault {
         "graph.malformed",
         format!("An entry in a page of {} has no id.", area.words()),
     )
-}
-
-fn finish(
-    run: &Run<'_>,
-    walk: &mut Walk,
-    link: &str,
-    next: Option<String>,
-    stream: Stream,
-    out: &mut Page,
-) -> Result<(), Fault> {
-    match next {
-        Some(next) => {
-            walk.advance(link, &next, &run.settings.graph)?;
-            out.checkpoint = Some(walk.checkpoint()?);
-        }
-        None => out.changes.push(Change::StreamComplete(stream)),
-    }
-    Ok(())
 }
 
 /// Where the reading of the configured groups stands.

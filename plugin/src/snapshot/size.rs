@@ -54,6 +54,16 @@ pub(crate) fn start(run: &Run<'_>, client: &mut Client<'_>) -> Result<Start, Fau
     })
 }
 
+/// How many there are now, where the tenant tells.
+pub(super) fn count(client: &mut Client<'_>, of: Of) -> Result<Option<u64>, Fault> {
+    let mut found = Found::default();
+    ask(client, vec![Ask::count(of)], &mut found)?;
+    Ok(match of {
+        Of::Groups => found.size.groups,
+        Of::Users => found.size.users,
+    })
+}
+
 /// Path of the first page of a stream of changes that begins now.
 fn latest_path(run: &Run<'_>, of: Of) -> String {
     let path = match of {

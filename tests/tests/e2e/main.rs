@@ -29,4 +29,5 @@ mod server;
 mod snapshot;
 mod swap;
 mod throttling;
+mod users;
 mod work;

@@ -144,7 +144,9 @@ pub(crate) fn read(
     match Work::parse(&partition.state)? {
         Work::Groups => snapshot::read_groups(&run, client, checkpoint),
         Work::ConfiguredGroups => snapshot::read_configured(&run, client, checkpoint),
-        Work::Users => snapshot::read_users(&run, client, checkpoint),
+        Work::Users => snapshot::users::read(&run, client, checkpoint),
+        Work::UserRange(range) => snapshot::users::read_range(&run, client, &range, checkpoint),
+        Work::ProveUsers { counted } => snapshot::users::prove(client, counted),
         Work::Members { groups } => {
             members::read_batch(&run, client, partition.stage, &groups, checkpoint)
         }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::contract::{Mode, Partition, Request, Settings};
+use crate::contract::{Mode, Partition, Request, Settings, Stream};
 use crate::graph::entra::{Grant, Refusal};
 use crate::graph::transport::{Level, Request as HttpRequest, Response, SendError, Transport};
 use crate::transform::maps;
@@ -24,6 +24,8 @@ pub(crate) struct Script {
     pub(crate) logged: Vec<String>,
     pub(crate) renewed: u32,
     pub(crate) grant: Result<Grant, Refusal>,
+    /// How many objects of any stream the run has given.
+    pub(crate) seen: u64,
     /// Objects that the host does not hold; it holds all others.
     lacking: Vec<String>,
     random: u64,
@@ -47,6 +49,7 @@ impl Script {
                 ],
                 expires_in: 3599,
             }),
+            seen: 0,
             lacking: Vec::new(),
             random: 1,
             clock: Duration::ZERO,
@@ -158,6 +161,10 @@ impl Transport for Script {
         ids.iter()
             .map(|id| !self.lacking.iter().any(|lacking| lacking == id))
             .collect()
+    }
+
+    fn seen(&mut self, _stream: Stream) -> u64 {
+        self.seen
     }
 
     fn random(&mut self) -> u64 {

@@ -3,6 +3,7 @@
 
 pub(crate) mod size;
 mod strategy;
+pub(crate) mod users;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ use crate::graph::transport::{Level, Response};
 use crate::graph::walk::{Walk, check_link, decode, unreadable};
 use crate::graph::{Area, Client, Failure, malformed, throttled, url};
 use crate::members;
-use crate::model::{Group, Listing, User};
+use crate::model::{Group, Listing};
 use crate::run::{Run, page};
 use crate::settings::{Priority, Scope};
 use crate::state::{DRAIN, GroupRef, Mark, Of, READ, Work};
@@ -42,7 +43,9 @@ pub(crate) fn plan(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fa
                 groups: u64::try_from(ids.len()).ok(),
                 ..start.size
             };
-            let partitions = drained(listings(run)?, start)?;
+            let groups =
+                vec![Work::ConfiguredGroups.partition("list/groups", READ, "configured groups")?];
+            let partitions = drained(groups, start)?;
             Ok(opening(partitions, size, Retention::Drop, note))
         }
     }
@@ -56,15 +59,24 @@ fn plan_all(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fault> {
     };
     let size = match &start {
         Some(start) => start.size,
-        None => size::count(client)?,
+        None => size::sizes(client)?,
     };
     let choice = strategy::choose(run, client, size)?;
-    let partitions = match (choice.strategy, start.take()) {
-        (Strategy::DeltaWalk, _) => walk::partitions()?,
-        (Strategy::FanOut, Some(start)) => drained(listings(run)?, start)?,
-        (Strategy::FanOut, None) => drained(listings(run)?, size::start(run, client)?)?,
+    let (partitions, how) = match choice.strategy {
+        Strategy::DeltaWalk => (walk::partitions()?, "read".to_owned()),
+        Strategy::FanOut => {
+            let start = match start.take() {
+                Some(start) => start,
+                None => size::start(run, client)?,
+            };
+            let mut partitions =
+                vec![Work::Groups.partition("list/groups", READ, "list of groups")?];
+            let (listings, ranges) = users::partitions(size)?;
+            partitions.extend(listings);
+            (drained(partitions, start)?, side_by_side(ranges))
+        }
     };
-    let note = format!("{} {}", told(size), choice.note);
+    let note = format!("{} are {how}. {}", told(size), choice.note);
     Ok(opening(partitions, size, Retention::Keep, note))
 }
 
@@ -95,28 +107,23 @@ fn drained(mut partitions: Vec<Partition>, start: Start) -> Result<Vec<Partition
     Ok(partitions)
 }
 
-/// What all groups and users come to, for the report.
+/// What there is, for the report.
 fn told(size: Size) -> String {
     let told = |count: Option<u64>| count.map_or_else(String::new, |count| format!(" ({count})"));
     format!(
-        "All groups{} and users{} are read.",
+        "All groups{} and users{}",
         told(size.groups),
         told(size.users)
     )
 }
 
-fn listings(run: &Run<'_>) -> Result<Vec<Partition>, Fault> {
-    if run.settings.scope.is_all() {
-        Ok(vec![
-            Work::Groups.partition("list/groups", READ, "list of groups")?,
-            Work::Users.partition("list/users", READ, "list of users")?,
-        ])
-    } else {
-        Ok(vec![Work::ConfiguredGroups.partition(
-            "list/groups",
-            READ,
-            "configured groups",
-        )?])
+/// How fan-out reads it.
+fn side_by_side(ranges: usize) -> String {
+    match ranges {
+        1 => "listed; the members of many groups are read side by side".to_owned(),
+        ranges => format!(
+            "listed; {ranges} ranges of users and the members of many groups are read side by side"
+        ),
     }
 }
 
@@ -135,7 +142,7 @@ pub(crate) enum Step {
 }
 
 /// Reads the page at which the walk stands.
-fn step(client: &mut Client<'_>, walk: &mut Walk, link: &str, area: Area) -> Result<Step, Fault> {
+fn step(client: &mut Client<'_>, walk: &mut Walk, link: &str, area: Area) -> Result<Step, Failure> {
     check_link(link, &client.settings.graph)?;
     match client.get(link, 1) {
         Ok(response) => Ok(Step::Page(response)),
@@ -150,7 +157,7 @@ fn step(client: &mut Client<'_>, walk: &mut Walk, link: &str, area: Area) -> Res
             );
             Ok(Step::Again)
         }
-        Err(failure) => Err(client.fault(failure, area)),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -168,7 +175,9 @@ pub(crate) fn read_groups(
     let first = client.url(&format!("/groups?{}&$top=999", run.select_groups()));
     let link = walk.next().unwrap_or(&first).to_owned();
     let mut out = page();
-    let Step::Page(response) = step(client, &mut walk, &link, Area::Groups)? else {
+    let step = step(client, &mut walk, &link, Area::Groups)
+        .map_err(|failure| client.fault(failure, Area::Groups))?;
+    let Step::Page(response) = step else {
         out.checkpoint = Some(walk.checkpoint()?);
         return Ok(out);
     };
@@ -184,39 +193,13 @@ pub(crate) fn read_groups(
         out.changes.push(Change::Group(run.group(group)));
     }
     out.partitions = members::partitions(run, refs, READ)?;
-    finish(
-        run,
-        &mut walk,
-        &link,
-        listing.next,
-        Stream::Groups,
-        &mut out,
-    )?;
-    Ok(out)
-}
-
-/// A page of all users.
-pub(crate) fn read_users(
-    run: &Run<'_>,
-    client: &mut Client<'_>,
-    checkpoint: Option<&str>,
-) -> Result<Page, Fault> {
-    let mut walk = opened(checkpoint)?;
-    let first = client.url(&format!("/users?{}&$top=999", run.select_users()));
-    let link = walk.next().unwrap_or(&first).to_owned();
-    let mut out = page();
-    let Step::Page(response) = step(client, &mut walk, &link, Area::Users)? else {
-        out.checkpoint = Some(walk.checkpoint()?);
-        return Ok(out);
-    };
-    let listing: Listing<User<'_>> =
-        serde_json::from_slice(&response.body).map_err(|error| malformed(Area::Users, &error))?;
-    out.changes.reserve(listing.value.len() + 1);
-    for user in &listing.value {
-        user.id.filled().ok_or_else(|| without_id(Area::Users))?;
-        out.changes.push(Change::User(run.user(user)));
+    match listing.next {
+        Some(next) => {
+            walk.advance(&link, &next, &run.settings.graph)?;
+            out.checkpoint = Some(walk.checkpoint()?);
+        }
+        None => out.changes.push(Change::StreamComplete(Stream::Groups)),
     }
-    finish(run, &mut walk, &link, listing.next, Stream::Users, &mut out)?;
     Ok(out)
 }
 
@@ -226,24 +209,6 @@ pub(crate) fn without_id(area: Area) -> Fault {
         "graph.malformed",
         format!("An entry in a page of {} has no id.", area.words()),
     )
-}
-
-fn finish(
-    run: &Run<'_>,
-    walk: &mut Walk,
-    link: &str,
-    next: Option<String>,
-    stream: Stream,
-    out: &mut Page,
-) -> Result<(), Fault> {
-    match next {
-        Some(next) => {
-            walk.advance(link, &next, &run.settings.graph)?;
-            out.checkpoint = Some(walk.checkpoint()?);
-        }
-        None => out.changes.push(Change::StreamComplete(stream)),
-    }
-    Ok(())
 }
 
 /// Where the reading of the configured groups stands.

@@ -14,7 +14,7 @@ pub(crate) mod walk;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::contract::{Fault, FaultKind};
+use crate::contract::{Fault, FaultKind, Stream};
 use crate::fault::shown;
 use crate::settings::Settings;
 
@@ -329,6 +329,11 @@ impl<'a> Client<'a> {
             .zip(held)
             .filter_map(|(id, held)| (!held).then_some(id))
             .collect()
+    }
+
+    /// How many different objects of a stream the run has given so far.
+    pub(crate) fn seen(&mut self, stream: Stream) -> u64 {
+        self.transport.seen(stream)
     }
 
     /// Waits for as long as Graph asked.

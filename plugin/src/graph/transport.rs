@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::contract::Stream;
+
 use super::entra::{Grant, Refusal};
 
 /// HTTP methods in use.
@@ -87,4 +89,6 @@ pub(crate) trait Transport {
     fn random(&mut self) -> u64;
     /// For each id, whether the host has a user or group of it that is not hidden.
     fn holds(&mut self, ids: &[&str]) -> Vec<bool>;
+    /// How many different objects of a stream the run has given so far.
+    fn seen(&mut self, stream: Stream) -> u64;
 }

@@ -54,12 +54,22 @@ pub(crate) fn start(run: &Run<'_>, client: &mut Client<'_>) -> Result<Start, Fau
     })
 }
 
-/// The sizes alone.
-pub(super) fn count(client: &mut Client<'_>) -> Result<Size, Fault> {
+/// The sizes alone, in one request.
+pub(super) fn sizes(client: &mut Client<'_>) -> Result<Size, Fault> {
     let mut found = Found::default();
     let asks = vec![Ask::count(Of::Groups), Ask::count(Of::Users)];
     ask(client, asks, &mut found)?;
     Ok(found.size)
+}
+
+/// How many there are now, where the tenant tells.
+pub(super) fn count(client: &mut Client<'_>, of: Of) -> Result<Option<u64>, Fault> {
+    let mut found = Found::default();
+    ask(client, vec![Ask::count(of)], &mut found)?;
+    Ok(match of {
+        Of::Groups => found.size.groups,
+        Of::Users => found.size.users,
+    })
 }
 
 /// Path of the first page of a stream of changes that begins now.

@@ -19,6 +19,8 @@ use super::size::Size;
 
 /// Objects on a page of a listing.
 const LISTED: u64 = 999;
+/// By how much ranges shorten the listing of many users, since some have more names than others.
+const RANGES: u64 = 8;
 /// Resource units of the first page of a group's members.
 const UNITS_A_GROUP: u64 = 2;
 /// Requests of a fan-out beside lists and members: tokens, sizes, and the changes at the end.
@@ -69,7 +71,7 @@ struct Estimate {
 
 impl Estimate {
     fn fan_out(groups: u64, users: u64, latency: Duration) -> Self {
-        let chain = pages(groups, LISTED).max(pages(users, LISTED)) + 2;
+        let chain = pages(groups, LISTED).max(pages(users, LISTED * RANGES)) + 2;
         let units = AROUND + pages(groups, LISTED) + pages(users, LISTED) + UNITS_A_GROUP * groups;
         let paced = Duration::from_millis(units.saturating_mul(10_000) / quota(users));
         Self {

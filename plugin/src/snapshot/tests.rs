@@ -19,7 +19,7 @@ fn read(
 
 #[test]
 fn a_snapshot_of_everything_lists_groups_and_users_and_then_takes_in_what_changed() {
-    let mut script = Script::new([beginning("200", "2000")]);
+    let mut script = Script::new([beginning("200", "1500")]);
     let opening = run::plan(&request(), &mut script).unwrap();
     let keys: Vec<(&str, u8)> = opening
         .partitions
@@ -31,8 +31,8 @@ fn a_snapshot_of_everything_lists_groups_and_users_and_then_takes_in_what_change
         [
             ("list/groups", 0),
             ("list/users", 0),
-            ("changes/groups", 1),
-            ("changes/users", 1)
+            ("changes/groups", 2),
+            ("changes/users", 2)
         ]
     );
     assert!(opening.partitions[2].state.contains("t-groups"));

@@ -29,5 +29,6 @@ mod server;
 mod snapshot;
 mod swap;
 mod throttling;
+mod users;
 mod walk;
 mod work;

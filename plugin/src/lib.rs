@@ -33,3 +33,4 @@ mod settings;
 mod snapshot;
 mod state;
 mod transform;
+mod walk;

@@ -10,7 +10,7 @@ use crate::model::{Group, User};
 use crate::settings::{Scope, Settings};
 use crate::state::{VERSION, Work};
 use crate::transform::{Constants, EVENT_TYPE, Map};
-use crate::{delta, member_of, members, snapshot};
+use crate::{delta, member_of, members, snapshot, walk};
 
 /// A run: checked settings, compiled map, links.
 pub(crate) struct Run<'a> {
@@ -163,16 +163,24 @@ pub(crate) fn read(
     match Work::parse(&partition.state)? {
         Work::Groups => snapshot::read_groups(&run, client, checkpoint),
         Work::ConfiguredGroups => snapshot::read_configured(&run, client, checkpoint),
-        Work::Users => snapshot::read_users(&run, client, checkpoint),
+        Work::Users => snapshot::users::read(&run, client, checkpoint),
+        Work::UserRange(range) => snapshot::users::read_range(&run, client, &range, checkpoint),
+        Work::ProveUsers { counted } => snapshot::users::prove(client, counted),
         Work::Members { groups } => {
             members::read_batch(&run, client, partition.stage, &groups, checkpoint)
         }
         Work::MoreMembers { group, link, found } => {
             members::read_more(&run, client, &group, &link, found, checkpoint)
         }
-        Work::Changes { of, link } => {
-            delta::read(&run, client, (of, partition.stage), &link, checkpoint)
+        Work::Changes { of, link, walked } => {
+            let changes = delta::Changes {
+                of,
+                stage: partition.stage,
+                walked,
+            };
+            delta::read(&run, client, changes, &link, checkpoint)
         }
+        Work::Walk { of } => walk::read(&run, client, of, checkpoint),
         Work::MemberOf { of, ids } => member_of::read(&run, client, of, &ids),
     }
 }

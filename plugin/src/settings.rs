@@ -85,12 +85,30 @@ impl Scope {
     }
 }
 
+/// What a snapshot of all groups is to save.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Priority {
+    /// Time.
+    Fastest,
+    /// Resource units.
+    Thrifty,
+}
+
+impl Priority {
+    /// Value of the setting, and what a form shows.
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 2] = [
+        (Self::Fastest, "fastest", "Fastest"),
+        (Self::Thrifty, "thrifty", "Thrifty: fewest resource units"),
+    ];
+}
+
 /// Settings without a problem.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) tenant: String,
     pub(crate) client: String,
     pub(crate) scope: Scope,
+    pub(crate) priority: Priority,
     pub(crate) cloud: Cloud,
     /// Origin of the login endpoint.
     pub(crate) login: String,
@@ -163,11 +181,12 @@ impl Settings {
 /// window, and a 429 closes the window for everybody if it should not.
 const QUOTA_UNITS: u32 = 8_000;
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "tenantId",
     "clientId",
     "groups",
     "keepUsersWithoutGroups",
+    "snapshotStrategy",
     "cloud",
     "loginEndpoint",
     "graphEndpoint",
@@ -196,6 +215,7 @@ impl Reader<'_> {
         let client = self.client();
         self.secret(secrets);
         let scope = self.groups();
+        let priority = self.priority();
         let cloud = self.cloud();
         let login = self.endpoint("loginEndpoint", cloud.map(|c| c.login));
         let graph = self.endpoint("graphEndpoint", cloud.map(|c| c.graph));
@@ -206,6 +226,7 @@ impl Reader<'_> {
             tenant: tenant?,
             client: client?,
             scope: scope?,
+            priority: priority?,
             cloud: cloud?,
             login: login?,
             graph: graph?,
@@ -370,6 +391,24 @@ impl Reader<'_> {
             }
         }
         (self.problems.len() == before).then_some(Scope::Groups(ids))
+    }
+
+    fn priority(&mut self) -> Option<Priority> {
+        const KEY: &str = "snapshotStrategy";
+        if matches!(self.values.get(KEY), None | Some(Value::Null)) {
+            return Some(Priority::Fastest);
+        }
+        let name = self.text(KEY)?;
+        let found = Priority::ALL.into_iter().find(|(_, own, _)| *own == name);
+        if found.is_none() {
+            let names = Priority::ALL.map(|(_, own, _)| own).join(", ");
+            self.problem(
+                KEY,
+                "There is no such strategy.",
+                format!("Use one of: {names}."),
+            );
+        }
+        found.map(|(priority, ..)| priority)
     }
 
     fn cloud(&mut self) -> Option<Cloud> {

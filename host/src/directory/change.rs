@@ -48,7 +48,8 @@ pub enum Change {
         /// For the administrator.
         reason: String,
     },
-    /// The listing ended normally; objects not seen in this run, except hidden users, are gone.
+    /// The listing ended normally; what was not seen in this run, except hidden users and their memberships, is
+    /// gone.
     StreamComplete(Stream),
 }
 
@@ -117,7 +118,7 @@ pub enum Removal {
     Hard,
 }
 
-/// What a listing lists.
+/// What can be complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
@@ -125,4 +126,6 @@ pub enum Stream {
     Users,
     /// Groups.
     Groups,
+    /// Direct memberships of all groups. Counts once all partitions of the run have ended.
+    Members,
 }

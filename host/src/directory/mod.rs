@@ -473,6 +473,10 @@ pub trait Directory: DirectoryReader {
         ids: &[String],
     ) -> Result<Vec<bool>, DirectoryError>;
 
+    /// How many different objects of a stream the connector's run that goes on has stored so far, those included
+    /// that it removes again; 0 where none goes on, and of members.
+    async fn seen(&self, connector: ConnectorKey, stream: Stream) -> Result<u64, DirectoryError>;
+
     /// Turns the proofs of completeness into staged removals and counts all staged removals.
     async fn assess(&self, run: RunKey) -> Result<Assessment, DirectoryError>;
 

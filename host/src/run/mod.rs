@@ -300,9 +300,9 @@ impl Running<'_> {
                     return Ok(End::Read);
                 }
                 ReadEnd::Stop(fault) => return Ok(End::Failed(fault)),
-                ReadEnd::Snapshot(_) if restarts > 0 => {
+                ReadEnd::Snapshot(fault) if restarts > 0 => {
                     restarts -= 1;
-                    self.restart("the cursor was of no use any more").await?;
+                    self.restart(&fault.message).await?;
                 }
                 ReadEnd::Snapshot(fault) => return Ok(End::Failed(fault)),
             }

@@ -47,6 +47,16 @@ fn each_wrong_field_is_one_problem_with_path_and_remedy() {
         (r#""tenantId":"-a.com""#, "tenantId", "neither"),
         (r#""tenantId":7"#, "tenantId", "not a text"),
         (r#""tenantId":" ""#, "tenantId", "blank"),
+        (
+            r#""snapshotStrategy":"cheap""#,
+            "snapshotStrategy",
+            "no such strategy",
+        ),
+        (
+            r#""snapshotStrategy":true"#,
+            "snapshotStrategy",
+            "not a text",
+        ),
         (r#""tenantId":null"#, "tenantId", "missing"),
         (
             r#""clientId":"{22222222-2222-2222-2222-222222222222}""#,
@@ -287,4 +297,17 @@ fn every_setting_of_the_catalogue_is_known_and_every_known_one_is_in_it() {
             good(&members);
         }
     }
+}
+
+#[test]
+fn a_snapshot_is_to_be_fast_unless_it_is_to_be_thrifty() {
+    assert_eq!(good("").priority, Priority::Fastest);
+    assert_eq!(
+        good(r#""snapshotStrategy":"fastest""#).priority,
+        Priority::Fastest
+    );
+    assert_eq!(
+        good(r#""snapshotStrategy":"thrifty""#).priority,
+        Priority::Thrifty
+    );
 }

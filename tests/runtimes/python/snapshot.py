@@ -150,12 +150,13 @@ class Plugin:
         self.linker = Linker(self.engine)
         self.linker.add_wasip2()
         self.linker.add_wasi_http()
+        seen = {"users": lambda: len(self.directory.users), "groups": lambda: len(self.directory.groups)}
         held = lambda id: id in self.directory.users or id in self.directory.groups
         imports = {  # every function gets the store first
             "log": {"write": lambda _, level, message: print(f"{level}: {message}", file=sys.stderr)},
             "credentials": {"ready": lambda _: self.credential.ready(), "renew": lambda _: self.credential.renew()},
             "budget": {"settle": lambda _, estimated, actual: None},
-            "directory": {"holds": lambda _, ids: [held(id) for id in ids]},
+            "directory": {"holds": lambda _, ids: [held(id) for id in ids], "seen": lambda _, stream: seen[stream]()},
         }
         with self.linker.root() as root:
             for interface, functions in imports.items():

@@ -128,6 +128,11 @@ pub enum FaultAction {
     Close,
     /// `value` is empty, links stay.
     EmptyValue,
+    /// Every so many objects one is missing from `value`, the first of the page to begin with; links stay.
+    MissingObjects {
+        /// 1 leaves none, 2 every other one.
+        every: usize,
+    },
     /// There is no `value`.
     MissingValue,
     /// `value` is an object.
@@ -378,6 +383,16 @@ impl FaultAction {
         match self {
             Self::EmptyValue => {
                 page.insert("value".to_owned(), json!([]));
+            }
+            Self::MissingObjects { every } => {
+                if let Some(value) = page.get_mut("value").and_then(Value::as_array_mut) {
+                    let mut place = 0..;
+                    value.retain(|_| {
+                        place
+                            .next()
+                            .is_some_and(|place| place % (*every).max(1) != 0)
+                    });
+                }
             }
             Self::MissingValue => {
                 page.remove("value");

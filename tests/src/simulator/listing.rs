@@ -2,6 +2,7 @@
 
 use super::chance::Chance;
 use super::directory::{Directory, Life, Slot};
+use super::filter::Filter;
 use super::odata::{Listing, Query, Scope, Selection};
 use super::options::Trick;
 use super::refusal::Refusal;
@@ -29,6 +30,10 @@ impl State {
     /// `/users` and `/groups`.
     pub(crate) fn list_objects(&self, call: &Call, kind: Kind) -> Answer {
         let listing = Listing::read(&call.query, &[kind], call.consistency)?;
+        let by_range = listing.filter.as_ref().is_some_and(Filter::has_range);
+        if by_range && !self.behaviour.read().range_filters {
+            return Err(Refusal::unsupported("Unsupported Query."));
+        }
         let directory = self.directory.read();
         let chosen;
         let slots = match &listing {

@@ -229,6 +229,8 @@ pub struct Behaviour {
     pub report_hard_deletes: f64,
     /// Answer for hidden memberships without the permission.
     pub hidden_members: HiddenMembers,
+    /// Listings can be filtered by `ge` and `le`, as documented for some properties; else they are refused.
+    pub range_filters: bool,
     /// Spelling of an expired delta token.
     pub expiry_spelling: ExpirySpelling,
     /// Seconds for which a delta link works.
@@ -267,6 +269,7 @@ impl Default for Behaviour {
             delta_shows_soft_deleted_members: true,
             report_hard_deletes: 0.5,
             hidden_members: HiddenMembers::default(),
+            range_filters: true,
             expiry_spelling: ExpirySpelling::default(),
             delta_token_lifetime: 7 * 24 * 3600,
             access_token_lifetime: 3_600,

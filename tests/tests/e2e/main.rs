@@ -30,4 +30,6 @@ mod snapshot;
 mod swap;
 mod throttling;
 mod traps;
+mod users;
+mod walk;
 mod work;

@@ -404,6 +404,7 @@ pub(super) fn stream_code(stream: Stream) -> i64 {
     match stream {
         Stream::Users => 0,
         Stream::Groups => 1,
+        Stream::Members => 2,
     }
 }
 

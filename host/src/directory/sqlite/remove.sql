@@ -4,7 +4,7 @@ INSERT INTO past_membership (grp, member, since, until)
 SELECT e.grp, e.member, e.since, $1
 FROM staged_membership AS t
 CROSS JOIN membership AS e ON e.grp = t.grp AND e.member = t.member
-WHERE t.run = $1;
+WHERE t.run = $1 AND t.why <> 3;
 
 UPDATE label
 SET links = links - gone.count
@@ -34,6 +34,12 @@ FROM (
 ) AS passing
 WHERE run.key = $1;
 
+-- What is taken back was never there.
+UPDATE run
+SET memberships_added = memberships_added
+    - (SELECT count(*) FROM staged_membership AS t WHERE t.run = $1 AND t.why = 3)
+WHERE key = $1;
+
 UPDATE connector
 SET users = users - r.users_removed - (
         SELECT count(*)
@@ -48,6 +54,11 @@ SET users = users - r.users_removed - (
         CROSS JOIN member_of AS e ON e.member = t.object
         CROSS JOIN object AS g ON g.key = e.grp
         WHERE t.run = $1 AND t.how = 0 AND g.kind = 1 AND g.state = 1
+    ) - (
+        SELECT count(*)
+        FROM staged_membership AS t
+        CROSS JOIN object AS g ON g.key = t.grp
+        WHERE t.run = $1 AND t.why = 3 AND g.kind = 1 AND g.state = 1
     )
 FROM run AS r
 WHERE r.key = $1 AND connector.key = r.connector;

@@ -1,6 +1,6 @@
 //! Stores users and groups as they are now.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use sqlx::SqliteConnection;
 
@@ -84,13 +84,13 @@ impl Store<'_> {
             .add(self.connection, self.run.connector, &fresh)
             .await?;
 
-        let mut keys = Vec::with_capacity(segment.upserts.len());
+        let mut seen = BTreeMap::<i64, Vec<i64>>::new();
         let [mut added, mut shown, mut users, mut groups] = [const { Vec::new() }; 4];
         for ((&(kind, object), stayed), fresh) in segment.upserts.iter().zip(stayed).zip(is_fresh) {
             let Some(entry) = self.get(&object.id) else {
                 continue;
             };
-            keys.push(entry.key);
+            seen.entry(kind_code(kind)).or_default().push(entry.key);
             match kind {
                 _ if fresh => &mut added,
                 _ if !stayed => &mut shown,
@@ -111,11 +111,14 @@ impl Store<'_> {
         let changed = put_profiles(self.connection, &groups).await?;
         self.run.groups.updated += to_i64(changed.len());
         self.relabel(&groups, &changed).await?;
-        sqlx::query(include_str!("see_objects.sql"))
-            .bind(self.run.run)
-            .bind(serde_json::to_string(&keys)?)
-            .execute(&mut *self.connection)
-            .await?;
+        for (kind, keys) in seen {
+            sqlx::query(include_str!("see_objects.sql"))
+                .bind(self.run.run)
+                .bind(kind)
+                .bind(serde_json::to_string(&keys)?)
+                .execute(&mut *self.connection)
+                .await?;
+        }
         Ok(())
     }
 

@@ -174,10 +174,7 @@ impl Border<'_> {
                     reason,
                 }
             }
-            wit::Change::StreamComplete(stream) => Change::StreamComplete(match stream {
-                wit::Stream::Users => Stream::Users,
-                wit::Stream::Groups => Stream::Groups,
-            }),
+            wit::Change::StreamComplete(of) => Change::StreamComplete(stream(of)),
         })
     }
 
@@ -268,6 +265,15 @@ impl<'a> Total<'a> {
             ));
         }
         self.bytes(ids.sum())
+    }
+}
+
+/// A stream of the contract as one of the directory.
+pub(in crate::plugin) fn stream(stream: wit::Stream) -> Stream {
+    match stream {
+        wit::Stream::Users => Stream::Users,
+        wit::Stream::Groups => Stream::Groups,
+        wit::Stream::Members => Stream::Members,
     }
 }
 

@@ -16,8 +16,8 @@ use super::{CallError, harmless};
 use crate::contract::{Candidate, Candidates, CheckLine, CheckOutcome, Fault, FaultKind, Problem};
 use crate::egress::{Authentication, ClientCredentials, Connection, Proof, Quota};
 
-pub(super) use border::Border;
 pub use border::Emitted;
+pub(super) use border::{Border, stream};
 pub(super) use description::description;
 pub(super) use outward::{map_out, partition_out, request, settings};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use super::consumer::{Consumer, GROUPS, USERS};
 use super::*;

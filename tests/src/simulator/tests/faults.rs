@@ -90,6 +90,24 @@ async fn connections_are_reset_closed_and_cut_off() {
 }
 
 #[tokio::test]
+async fn objects_are_missing_from_a_page_that_looks_good() {
+    let real = Api::small().await.get("/users?$top=5").await.json();
+    let real = real["value"].as_array().unwrap();
+    for (every, left) in [
+        (1, vec![]),
+        (2, vec![1, 3]),
+        (3, vec![1, 2, 4]),
+        (9, vec![1, 2, 3, 4]),
+    ] {
+        let api = with(FaultAction::MissingObjects { every }).await;
+        let page = api.get("/users?$top=5").await.json();
+        let left: Vec<&Value> = left.into_iter().map(|place: usize| &real[place]).collect();
+        assert_eq!(page["value"], json!(left), "every {every}");
+        assert!(page["@odata.nextLink"].is_string());
+    }
+}
+
+#[tokio::test]
 async fn pages_are_spoilt_in_every_way_that_a_client_must_notice() {
     let real = Api::small().await.get("/users?$top=2").await.json();
     assert!(real["@odata.nextLink"].is_string());

@@ -12,6 +12,7 @@ mod reading;
 mod removals;
 mod rules;
 mod runs;
+mod walks;
 
 use std::path::Path;
 
@@ -269,6 +270,7 @@ fn unavailable(group: &str) -> Change {
 
 const ALL_USERS: Change = Change::StreamComplete(Stream::Users);
 const ALL_GROUPS: Change = Change::StreamComplete(Stream::Groups);
+const ALL_MEMBERS: Change = Change::StreamComplete(Stream::Members);
 
 /// Two groups, one inside the other, three users.
 async fn small() -> Fixture {

@@ -45,6 +45,8 @@ pub(super) type Edge = (String, String);
 pub(super) struct Staged {
     pub(super) things: BTreeMap<String, How>,
     pub(super) edges: BTreeSet<Edge>,
+    /// Of the run's own, which turn out to be nobody's.
+    pub(super) taken_back: BTreeSet<Edge>,
 }
 
 #[derive(Debug, Clone)]
@@ -55,6 +57,8 @@ pub(super) struct Going {
     pub(super) needs_snapshot: bool,
     pub(super) seen: BTreeSet<String>,
     pub(super) seen_edges: BTreeSet<Edge>,
+    /// Those that were not there before the run.
+    pub(super) own_edges: BTreeSet<Edge>,
     pub(super) proven: BTreeSet<String>,
     pub(super) streams: Vec<Stream>,
     pub(super) unavailable: Vec<String>,
@@ -88,6 +92,7 @@ impl Model {
             needs_snapshot: false,
             seen: BTreeSet::new(),
             seen_edges: BTreeSet::new(),
+            own_edges: BTreeSet::new(),
             proven: BTreeSet::new(),
             streams: Vec::new(),
             unavailable: Vec::new(),
@@ -97,9 +102,11 @@ impl Model {
     }
 
     pub(super) fn restart(&mut self, mode: Mode) {
-        let old = self.going.take().unwrap().tally;
+        let old = self.going.take().unwrap();
         self.go(mode, false);
-        let tally = &mut self.going.as_mut().unwrap().tally;
+        let going = self.going.as_mut().unwrap();
+        going.own_edges = old.own_edges;
+        let (tally, old) = (&mut going.tally, old.tally);
         for (new, old) in [
             (&mut tally.users, old.users),
             (&mut tally.groups, old.groups),
@@ -148,7 +155,10 @@ impl Model {
                     let edge = (group.clone(), member.id.clone());
                     run.staged.edges.remove(&edge);
                     run.seen_edges.insert(edge.clone());
-                    run.tally.memberships.added += u64::from(self.edges.insert(edge));
+                    if self.edges.insert(edge.clone()) {
+                        run.tally.memberships.added += 1;
+                        run.own_edges.insert(edge);
+                    }
                 }
             }
             Change::MembersRemoved { group, members } => {
@@ -241,6 +251,11 @@ impl Model {
         })
     }
 
+    fn is_group(&self, id: &str) -> bool {
+        let Thing { kind, state, .. } = self.things[id];
+        kind == MemberKind::Group && matches!(state, State::Mentioned | State::Present)
+    }
+
     fn visible(&self, (group, member): &Edge) -> bool {
         self.things[group].is(MemberKind::Group) && self.things[member].state != State::Hidden
     }
@@ -249,6 +264,8 @@ impl Model {
     fn implied(&self) -> Staged {
         let run = self.going.as_ref().unwrap();
         let mut staged = run.staged.clone();
+        let snapshot = run.mode == Mode::Snapshot;
+        let all_members = snapshot && run.ended && run.streams.contains(&Stream::Members);
         for (stream, kind) in [
             (Stream::Users, MemberKind::User),
             (Stream::Groups, MemberKind::Group),
@@ -263,7 +280,9 @@ impl Model {
         for edge in &self.edges {
             let hidden = self.things[&edge.1].state == State::Hidden
                 || staged.things.get(&edge.1) == Some(&How::Hide);
-            if run.proven.contains(&edge.0) && !run.seen_edges.contains(edge) && !hidden {
+            let proven = run.proven.contains(&edge.0)
+                || all_members && self.is_group(&edge.0) && !run.unavailable.contains(&edge.0);
+            if proven && !run.seen_edges.contains(edge) && !hidden {
                 staged.edges.insert(edge.clone());
             }
         }
@@ -273,6 +292,23 @@ impl Model {
             .iter()
             .filter(|(group, member)| going(group) || going(member));
         staged.edges.extend(cascade.cloned());
+        for (stream, kind) in [
+            (Stream::Users, MemberKind::User),
+            (Stream::Groups, MemberKind::Group),
+        ] {
+            let closed = all_members && run.streams.contains(&stream);
+            for edge in self.edges.iter().filter(|_| closed) {
+                let Thing {
+                    kind: own, state, ..
+                } = self.things[&edge.1];
+                let unknown = own == kind
+                    && state == State::Mentioned
+                    && staged.things.get(&edge.1) != Some(&How::Hide);
+                if unknown && staged.edges.insert(edge.clone()) && run.own_edges.contains(edge) {
+                    staged.taken_back.insert(edge.clone());
+                }
+            }
+        }
         if run.dropping && run.ended {
             let touched = |id: &String| {
                 run.seen.contains(id) || staged.edges.iter().any(|(_, member)| member == id)
@@ -324,7 +360,7 @@ impl Model {
             removed: staged
                 .edges
                 .iter()
-                .filter(|edge| self.visible(edge))
+                .filter(|edge| self.visible(edge) && !staged.taken_back.contains(*edge))
                 .count() as u64,
             held: self.edges.iter().filter(|edge| self.visible(edge)).count() as u64,
         };
@@ -374,7 +410,8 @@ impl Model {
             self.cursor = Some(self.runs);
         }
         if remove {
-            self.ended_edges += staged.edges.len();
+            self.ended_edges += staged.edges.len() - staged.taken_back.len();
+            tally.memberships.added -= staged.taken_back.len() as u64;
             self.edges.retain(|edge| !staged.edges.contains(edge));
             for (id, how) in staged.things {
                 let thing = self.things.get_mut(&id).unwrap();

@@ -59,7 +59,7 @@ fn change() -> impl Strategy<Value = Change> {
             .prop_map(|(group, members)| Change::MembersRemoved { group, members }),
         2 => id().prop_map(|group| complete(&group)),
         1 => id().prop_map(|group| unavailable(&group)),
-        1 => select(vec![ALL_USERS, ALL_GROUPS]),
+        2 => select(vec![ALL_USERS, ALL_GROUPS, ALL_MEMBERS]),
     ]
 }
 

@@ -360,3 +360,44 @@ async fn a_url_opens_the_file_that_it_names() {
         .unwrap();
     assert!(fresh.exists());
 }
+
+#[tokio::test]
+async fn what_a_run_gave_counts_once_however_often_it_came_and_only_in_its_stream() {
+    let mut fixture = Fixture::new().await;
+    let seen = async |fixture: &Fixture, stream| {
+        let seen = fixture.store.seen(fixture.connector, stream).await;
+        seen.unwrap()
+    };
+    fixture
+        .run(Snapshot, vec![user("x"), user("y"), group("g")])
+        .await;
+    assert_eq!(seen(&fixture, Stream::Users).await, 0, "no run goes on");
+
+    let run = fixture.begin(Snapshot).await;
+    fixture
+        .commit(run, vec![user("a"), group("g"), user("b")])
+        .await;
+    fixture
+        .commit(run, vec![user("b"), joined("g", &["c"])])
+        .await;
+    assert_eq!(seen(&fixture, Stream::Users).await, 2);
+    assert_eq!(seen(&fixture, Stream::Groups).await, 1);
+
+    fixture.commit(run, vec![hard("a")]).await;
+    fixture.reopen().await;
+    fixture.commit(run, vec![user("d")]).await;
+    assert_eq!(
+        seen(&fixture, Stream::Users).await,
+        3,
+        "after a restart of the process, and with what was removed"
+    );
+    let other = fixture.store.connector("another").await.unwrap();
+    assert_eq!(fixture.store.seen(other, Stream::Users).await.unwrap(), 0);
+
+    fixture
+        .store
+        .restart(run, Snapshot, "anew")
+        .await
+        .unwrap();
+    assert_eq!(seen(&fixture, Stream::Users).await, 0, "anew");
+}

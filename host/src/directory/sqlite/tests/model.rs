@@ -70,6 +70,8 @@ pub(super) struct Model {
     pub(super) going: Option<Going>,
     /// How many runs there were.
     pub(super) runs: usize,
+    /// The last run ended without having read all.
+    pub(super) unjudged: bool,
 }
 
 impl Model {
@@ -272,7 +274,7 @@ impl Model {
                     .filter(|edge| !staged.edges.contains(*edge));
                 if user
                     && !left.any(|(_, member)| member == id)
-                    && (run.mode == Mode::Snapshot || touched(id))
+                    && (run.mode == Mode::Snapshot || self.unjudged || touched(id))
                 {
                     let how = if thing.profile.is_some() && thing.since == self.runs {
                         How::Passing
@@ -304,7 +306,13 @@ impl Model {
                 .iter()
                 .filter(|(id, how)| **how != How::Passing && self.things[*id].is(kind))
                 .count() as u64,
-            held: self.things.values().filter(|thing| thing.is(kind)).count() as u64,
+            held: self
+                .things
+                .iter()
+                .filter(|(id, thing)| {
+                    thing.is(kind) && staged.things.get(*id) != Some(&How::Passing)
+                })
+                .count() as u64,
         };
         let memberships = Removed {
             removed: staged
@@ -344,6 +352,7 @@ impl Model {
         };
         tally.users.complete = proven(Stream::Users);
         tally.groups.complete = proven(Stream::Groups);
+        self.unjudged = !tally.groups.complete;
         tally.memberships.complete =
             tally.groups.complete && run.ended && run.unavailable.is_empty();
         tally.partitions = 1;

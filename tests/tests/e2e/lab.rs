@@ -304,6 +304,17 @@ impl Lab {
         }
     }
 
+    /// Everything that was held is held still. Users whom a listing brought may be held besides, until a
+    /// run that reads all finds them without groups.
+    pub(crate) async fn assert_lost_nothing(&self, before: &Held) {
+        let now = self.held().await;
+        assert_eq!(now.groups, before.groups);
+        assert_eq!(now.memberships, before.memberships);
+        for (id, user) in &before.users {
+            assert_eq!(now.users.get(id), Some(user), "{id}");
+        }
+    }
+
     /// Compares the directory with what the tenant has of some groups: those of them that exist, their
     /// direct memberships, and the users among these.
     pub(crate) async fn assert_equals_configured(&self, groups: &[String], when: &str) {

@@ -101,6 +101,16 @@ async fn has_read_all(connection: &mut SqliteConnection, key: RunKey) -> Result<
     Ok(all)
 }
 
+/// Whether the run before left users behind on whom nobody has passed judgement.
+async fn is_unjudged(connection: &mut SqliteConnection, run: &Run) -> Result<bool> {
+    let unjudged = sqlx::query_scalar(include_str!("is_unjudged.sql"))
+        .bind(run.key.0)
+        .bind(run.connector.0)
+        .fetch_one(connection)
+        .await?;
+    Ok(unjudged)
+}
+
 /// Stages the removals that follow from proofs and from other removals, anew each time.
 async fn stage_implied(connection: &mut SqliteConnection, run: &Run) -> Result<()> {
     let key = run.key.0;
@@ -123,9 +133,10 @@ async fn stage_implied(connection: &mut SqliteConnection, run: &Run) -> Result<(
         sweep_unknown(connection, run, &proofs).await?;
     }
     if run.drop_unreferenced_users && has_read_all(connection, run.key).await? {
-        let drop = match run.mode {
-            Mode::Snapshot => include_str!("drop_users.sql"),
-            Mode::Incremental => include_str!("drop_touched_users.sql"),
+        let drop = if run.mode == Mode::Snapshot || is_unjudged(connection, run).await? {
+            include_str!("drop_users.sql")
+        } else {
+            include_str!("drop_touched_users.sql")
         };
         sqlx::query(drop)
             .bind(key)

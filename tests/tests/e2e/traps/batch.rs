@@ -39,7 +39,6 @@ async fn a_part_that_stays_missing_or_refused_is_its_groups_trouble_alone() {
         FaultAction::MissingPart,
         status(403, "Authorization_RequestDenied"),
         status(500, "InternalServerError"),
-        FaultAction::TruncatedJson,
     ] {
         let path = format!("/groups/{group}/members");
         lab.simulator

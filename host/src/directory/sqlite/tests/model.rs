@@ -76,6 +76,8 @@ pub(super) struct Model {
     runs: usize,
     /// The run that left the cursor.
     cursor: Option<usize>,
+    /// The last run ended without having read all.
+    unjudged: bool,
 }
 
 impl Model {
@@ -322,7 +324,7 @@ impl Model {
                     .filter(|edge| !staged.edges.contains(*edge));
                 if user
                     && !left.any(|(_, member)| member == id)
-                    && (run.mode == Mode::Snapshot || touched(id))
+                    && (run.mode == Mode::Snapshot || self.unjudged || touched(id))
                 {
                     let how = if thing.profile.is_some() && thing.since == self.runs {
                         How::Passing
@@ -354,7 +356,13 @@ impl Model {
                 .iter()
                 .filter(|(id, how)| **how != How::Passing && self.things[*id].is(kind))
                 .count() as u64,
-            held: self.things.values().filter(|thing| thing.is(kind)).count() as u64,
+            held: self
+                .things
+                .iter()
+                .filter(|(id, thing)| {
+                    thing.is(kind) && staged.things.get(*id) != Some(&How::Passing)
+                })
+                .count() as u64,
         };
         let memberships = Removed {
             removed: staged
@@ -394,6 +402,7 @@ impl Model {
         };
         tally.users.complete = proven(Stream::Users);
         tally.groups.complete = proven(Stream::Groups);
+        self.unjudged = !tally.groups.complete;
         tally.memberships.complete =
             tally.groups.complete && run.ended && run.unavailable.is_empty();
         tally.partitions = 1;

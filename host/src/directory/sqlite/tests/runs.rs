@@ -376,7 +376,7 @@ async fn what_a_run_gave_counts_once_however_often_it_came_and_only_in_its_strea
 
     fixture
         .store
-        .restart(run, Mode::Snapshot, "anew")
+        .restart(run, Snapshot, "anew")
         .await
         .unwrap();
     assert_eq!(seen(&fixture, Stream::Users).await, 0, "anew");

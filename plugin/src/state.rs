@@ -6,7 +6,7 @@ use crate::contract::{CursorPart, Fault, Partition, Stream};
 use crate::graph::walk::unreadable;
 
 /// Raised whenever older states, checkpoints or cursors can't be read any more.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Stage in which listings and members are read.
 pub(crate) const READ: u8 = 0;

@@ -240,6 +240,7 @@ pub(crate) mod brought {
             id: id.into(),
             name: name.into(),
             document: document.to_string(),
+            kind: None,
         }
     }
 

@@ -48,7 +48,7 @@ pub(crate) fn catalogue() -> Vec<Setting> {
             ..setting(
                 "groups",
                 "Groups",
-                SettingKind::Items,
+                SettingKind::Groups,
                 false,
                 "All groups, or the object ids of some. With some, only users who are direct members of these are kept.",
             )

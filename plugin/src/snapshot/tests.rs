@@ -32,7 +32,7 @@ fn tokens_are_taken_before_anything_is_listed() {
         script.urls(),
         [
             format!(
-                "{GRAPH}/groups/delta?$select=id,displayName,visibility,classification,uniqueName,members&$deltatoken=latest"
+                "{GRAPH}/groups/delta?$select=id,displayName,visibility,groupTypes,securityEnabled,mailEnabled,classification,uniqueName,members&$deltatoken=latest"
             ),
             format!(
                 "{GRAPH}/users/delta?$select=id,displayName,userPrincipalName,givenName,surname,mail,streetAddress,country,jobTitle,preferredLanguage&$deltatoken=latest"
@@ -169,7 +169,7 @@ fn a_page_of_groups_names_partitions_for_their_members_and_goes_on() {
     assert_eq!(
         script.urls(),
         [format!(
-            "{GRAPH}/groups?$select=id,displayName,visibility,classification,uniqueName&$top=999"
+            "{GRAPH}/groups?$select=id,displayName,visibility,groupTypes,securityEnabled,mailEnabled,classification,uniqueName&$top=999"
         )]
     );
     assert_eq!(page.changes.len(), 25, "no stream-complete yet");

@@ -393,7 +393,20 @@ impl Store<'_> {
 
 /// Brings the memberships by member up to date with what a run has added.
 pub(super) async fn settle(connection: &mut SqliteConnection, run: i64) -> Result<()> {
+    let is_behind: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM unsettled WHERE run = $1)")
+            .bind(run)
+            .fetch_one(&mut *connection)
+            .await?;
+    if !is_behind {
+        return Ok(());
+    }
     sqlx::query(include_str!("settle.sql"))
+        .bind(run)
+        .execute(&mut *connection)
+        .await?;
+    links::recount_unsettled(connection, run).await?;
+    sqlx::query("DELETE FROM unsettled WHERE run = $1")
         .bind(run)
         .execute(connection)
         .await?;

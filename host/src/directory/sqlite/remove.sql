@@ -72,5 +72,15 @@ DELETE FROM label
 WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how <> 0);
 
 UPDATE label
-SET changed = $1
+SET changed = $1, links = 0
 WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how = 0);
+
+UPDATE label
+SET links = (
+    SELECT count(*)
+    FROM member_of AS e
+    CROSS JOIN object AS g ON g.key = e.grp
+    CROSS JOIN object AS m ON m.key = e.member
+    WHERE e.member = label.object AND g.kind = 1 AND g.state = 1 AND m.state = 1
+)
+WHERE kind = 0 AND object IN (SELECT t.member FROM staged_membership AS t WHERE t.run = $1);

@@ -5,4 +5,14 @@ SET links = (
     CROSS JOIN object AS m ON m.key = e.member
     WHERE e.grp = label.object AND m.state <> 2
 )
-WHERE kind = 1
+WHERE kind = 1;
+
+UPDATE label
+SET links = (
+    SELECT count(*)
+    FROM member_of AS e
+    CROSS JOIN object AS g ON g.key = e.grp
+    CROSS JOIN object AS m ON m.key = e.member
+    WHERE e.member = label.object AND g.kind = 1 AND g.state = 1 AND m.state = 1
+)
+WHERE kind = 0

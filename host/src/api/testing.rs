@@ -248,6 +248,14 @@ pub(crate) mod brought {
         Change::Group(object(id, name, &json!({"idpGroup": id})))
     }
 
+    /// A group of a kind that the made-up plugin declares: `team` or `list`.
+    pub(crate) fn group_of(kind: &str, id: &str, name: &str) -> Change {
+        Change::Group(Object {
+            kind: Some(kind.into()),
+            ..object(id, name, &json!({"idpGroup": id}))
+        })
+    }
+
     pub(crate) fn user(id: &str, name: &str) -> Change {
         user_at(id, name, &format!("{id}@contoso.example"))
     }

@@ -267,6 +267,12 @@ impl Store<'_> {
         self.run.memberships.added += shown + unshown;
         self.run.memberships.visible += shown;
         if shown + unshown > 0 {
+            sqlx::query(include_str!("note_joining.sql"))
+                .bind(self.run.run)
+                .bind(first)
+                .bind(last)
+                .execute(&mut *self.connection)
+                .await?;
             sqlx::query("INSERT INTO unsettled (first, last, run) VALUES ($1, $2, $3)")
                 .bind(first)
                 .bind(last)

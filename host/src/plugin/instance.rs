@@ -214,7 +214,7 @@ impl Instance {
             group_kinds: self
                 .declared
                 .as_deref()
-                .map_or(&[], |description| &description.group_kinds),
+                .map_or(&[][..], |description| description.group_kinds.as_slice()),
         }
     }
 

@@ -246,8 +246,11 @@ fn text_as_json(text: &str) -> Vec<u8> {
 }
 
 fn write_list(items: &[String], out: &mut Vec<u8>) {
+    out.push(b'[');
     for (index, item) in items.iter().enumerate() {
-        out.push(if index == 0 { b'[' } else { b',' });
+        if index > 0 {
+            out.push(b',');
+        }
         push_text(out, item);
     }
     out.push(b']');

@@ -93,6 +93,7 @@ impl<'a> Run<'a> {
             id: user.id.get().unwrap_or_default().to_owned(),
             name: user.label().to_owned(),
             document: self.map.user_document(user),
+            kind: None,
         }
     }
 
@@ -108,6 +109,7 @@ impl<'a> Run<'a> {
             id: id.to_owned(),
             name: group.label().to_owned(),
             document: self.map.group_document(group, platform_groups),
+            kind: group.kind().map(|kind| kind.value().to_owned()),
         }
     }
 

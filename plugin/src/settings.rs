@@ -164,6 +164,8 @@ impl Settings {
                 window_ms: 10_000,
                 cost_header: Some(crate::graph::COST_HEADER.to_owned()),
             }),
+            // A stand-in for the login endpoint on this machine has no such page.
+            consent: Some(self.consent_url()).filter(|page| page.starts_with("https://")),
         }
     }
 

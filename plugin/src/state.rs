@@ -7,7 +7,7 @@ use crate::graph::walk::unreadable;
 use crate::snapshot::users::Range;
 
 /// Raised whenever older states, checkpoints or cursors can't be read any more.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Stage in which listings and members are read.
 pub(crate) const READ: u8 = 0;

@@ -62,6 +62,8 @@ pub struct Object {
     pub name: String,
     /// A JSON object in the target model; checked to be one.
     pub document: String,
+    /// Of a group: one of the kinds that its plugin declares, where it is known.
+    pub kind: Option<String>,
 }
 
 /// A direct member of a group.

@@ -411,7 +411,7 @@ pub struct Decision {
 pub enum Export {
     /// `{"id","name","document"}` for each user that is not hidden.
     Users,
-    /// `{"id","name","document"}` for each group.
+    /// `{"id","name","groupKind","document"}` for each group; without `groupKind` where its kind isn't known.
     Groups,
     /// [`MembershipRecord`]s. Hidden users are left out.
     Memberships {

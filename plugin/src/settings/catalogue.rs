@@ -55,7 +55,7 @@ pub(crate) fn catalogue() -> Vec<Setting> {
             ..setting(
                 "groups",
                 "Groups",
-                SettingKind::Items,
+                SettingKind::Groups,
                 false,
                 "All groups, or the object ids of some.",
             )

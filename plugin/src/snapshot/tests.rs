@@ -133,7 +133,7 @@ fn a_page_of_groups_names_partitions_for_their_members_and_goes_on() {
     assert_eq!(
         script.urls(),
         [format!(
-            "{GRAPH}/groups?$select=id,displayName,visibility,classification,uniqueName&$top=999"
+            "{GRAPH}/groups?$select=id,displayName,visibility,groupTypes,securityEnabled,mailEnabled,classification,uniqueName&$top=999"
         )]
     );
     assert_eq!(page.changes.len(), 25, "no stream-complete yet");

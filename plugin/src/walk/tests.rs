@@ -74,7 +74,7 @@ fn a_page_gives_groups_slices_of_members_and_removals_in_the_order_of_arrival() 
     assert_eq!(
         script.urls(),
         [format!(
-            "{GRAPH}/groups/delta?$select=id,displayName,visibility,classification,uniqueName,members"
+            "{GRAPH}/groups/delta?$select=id,displayName,visibility,groupTypes,securityEnabled,mailEnabled,classification,uniqueName,members"
         )],
         "no token is asked for before, and nobody is looked up"
     );

@@ -1,5 +1,7 @@
 //! Incremental runs: only what changed, and nothing missed.
 
+use std::collections::BTreeSet;
+
 use connector_host::directory::Mode;
 use connector_host::run::WantedMode;
 use harness::simulator::{Expiry, FaultAction, FaultRule, Operation};
@@ -56,6 +58,51 @@ async fn a_restored_user_whose_groups_could_not_be_read_gets_them_in_the_next_ru
     lab.simulator.clear_faults();
     lab.succeed().await;
     lab.assert_equals_tenant("after the next run").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kinds_of_groups_are_those_of_the_tenant_after_a_snapshot_and_after_a_change() {
+    let lab = Lab::new(small()).await;
+    lab.succeed().await;
+    lab.assert_equals_tenant("after the snapshot").await;
+    let held = lab.held().await;
+    let kinds: BTreeSet<&str> = held
+        .groups
+        .values()
+        .filter_map(|group| group["groupKind"].as_str())
+        .collect();
+    assert!(
+        kinds.len() > 3,
+        "the tenant has groups of many kinds: {kinds:?}"
+    );
+    let of = |kind| {
+        let mut groups = held.groups.iter();
+        let found = groups.find(|(_, group)| group["groupKind"] == kind);
+        found
+            .unwrap_or_else(|| panic!("no group is {kind}"))
+            .0
+            .clone()
+    };
+    let (security, distribution) = (of("security"), of("distribution"));
+    for (id, properties) in [
+        (&security, json!({"groupTypes": ["DynamicMembership"]})),
+        (&distribution, json!({"securityEnabled": true})),
+    ] {
+        let properties = properties.as_object().unwrap().clone();
+        let id = id.clone();
+        lab.simulator
+            .mutate(&Operation::Update { id, properties })
+            .unwrap();
+    }
+    let report = lab.succeed().await;
+    assert_eq!(report.mode, Mode::Incremental);
+    let held = lab.held().await;
+    assert_eq!(held.groups[&security]["groupKind"], "security-dynamic");
+    assert_eq!(
+        held.groups[&distribution]["groupKind"],
+        "mail-enabled-security"
+    );
+    lab.assert_equals_tenant("after the change").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

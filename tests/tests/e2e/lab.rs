@@ -301,6 +301,11 @@ impl Lab {
                 truth.groups[id]["displayName"],
                 "{when}: name of group {id}"
             );
+            assert_eq!(
+                group["groupKind"].as_str(),
+                kind_of(&truth.groups[id]),
+                "{when}: kind of group {id}"
+            );
         }
     }
 
@@ -344,6 +349,22 @@ impl Lab {
         same_sets("memberships", when, &expected, &held.memberships);
         same_sets("users", when, &users, &held.users.into_keys().collect());
     }
+}
+
+/// The kind that Microsoft's table of groups gives one of these properties.
+pub(crate) fn kind_of(group: &Value) -> Option<&'static str> {
+    let types = group["groupTypes"].as_array().unwrap();
+    let has = |name: &str| types.iter().any(|own| own == name);
+    let flags = ["securityEnabled", "mailEnabled"].map(|flag| group[flag].as_bool().unwrap());
+    Some(match (has("Unified"), has("DynamicMembership"), flags) {
+        (true, false, _) => "microsoft365",
+        (true, true, _) => "microsoft365-dynamic",
+        (false, true, [true, false]) => "security-dynamic",
+        (false, _, [true, false]) => "security",
+        (false, _, [true, true]) => "mail-enabled-security",
+        (false, _, [false, true]) => "distribution",
+        (false, _, [false, false]) => return None,
+    })
 }
 
 fn same_objects(

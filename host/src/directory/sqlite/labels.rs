@@ -65,6 +65,8 @@ pub(super) struct Label {
     pub(super) connector: i64,
     pub(super) kind: i64,
     pub(super) folded: String,
+    /// Of a group its kind, else empty.
+    pub(super) group_kind: String,
     /// The run that writes it; 0 where none does.
     pub(super) run: i64,
 }
@@ -129,6 +131,7 @@ async fn insert(
             .bind(label.connector)
             .bind(label.kind)
             .bind(label.folded.clone())
+            .bind(label.group_kind.clone())
             .bind(label.run)
             .bind(label.run)
     })
@@ -150,7 +153,7 @@ pub(super) async fn bring_up_to_date(connection: &mut SqliteConnection) -> Resul
         .await?;
     let mut after = 0;
     loop {
-        let profiles: Vec<(i64, i64, i64, String)> =
+        let profiles: Vec<(i64, i64, i64, String, String)> =
             sqlx::query_as(include_str!("fold_labels.sql"))
                 .bind(after)
                 .fetch_all(&mut *connection)
@@ -159,11 +162,12 @@ pub(super) async fn bring_up_to_date(connection: &mut SqliteConnection) -> Resul
         after = last.0;
         let labels: Vec<Label> = profiles
             .into_iter()
-            .map(|(object, connector, kind, name)| Label {
+            .map(|(object, connector, kind, name, group_kind)| Label {
                 object,
                 connector,
                 kind,
                 folded: fold(&name),
+                group_kind,
                 run: 0,
             })
             .collect();

@@ -24,6 +24,7 @@ impl Store<'_> {
         let mut ceased = Vec::new();
         let mut unhidden = Vec::new();
         let mut became_groups = Vec::new();
+        let mut became_users = Vec::new();
         let mut stayed = Vec::with_capacity(segment.upserts.len());
         let mut is_fresh = Vec::with_capacity(segment.upserts.len());
         for &(kind, object) in &segment.upserts {
@@ -56,8 +57,9 @@ impl Store<'_> {
             if entry.state == State::Hidden {
                 unhidden.push(entry.key);
             }
-            if kind == MemberKind::Group {
-                became_groups.push(entry.key);
+            match kind {
+                MemberKind::Group => became_groups.push(entry.key),
+                _ => became_users.push(entry.key),
             }
             let state = State::Present;
             turned.push((
@@ -105,6 +107,10 @@ impl Store<'_> {
         labels::put(self.connection, &self.labels(&shown)).await?;
         labels::since(self.connection, &unhidden, self.run.run).await?;
         links::recount(self.connection, &became_groups).await?;
+        links::recount_users(self.connection, &became_users).await?;
+        for groups in [&became_groups, &ceased] {
+            links::recount_members(self.connection, groups).await?;
+        }
         let changed = put_profiles(self.connection, &users).await?;
         self.run.users.updated += to_i64(changed.len());
         self.relabel(&users, &changed).await?;
@@ -130,6 +136,7 @@ impl Store<'_> {
                 connector: self.run.connector,
                 kind: kind_code(self.get(&object.id)?.kind),
                 folded: fold(&object.name),
+                group_kind: object.kind.clone().unwrap_or_default(),
                 run: self.run.run,
             })
         };
@@ -191,7 +198,7 @@ async fn add_profiles(
     Ok(())
 }
 
-/// Returns the keys of those that are new or differ.
+/// Returns the keys of those that are new or differ, in whatever.
 async fn put_profiles(
     connection: &mut SqliteConnection,
     profiles: &[(i64, &Object)],
@@ -210,4 +217,5 @@ fn profile(statement: Statement, (key, object): &(i64, &Object)) -> Statement {
         .bind(*key)
         .bind(object.name.clone())
         .bind(object.document.clone())
+        .bind(object.kind.clone().unwrap_or_default())
 }

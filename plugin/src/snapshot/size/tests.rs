@@ -23,7 +23,7 @@ fn tokens_and_sizes_are_asked_for_in_one_request_before_anything_else() {
     assert_eq!(
         script.batched(0),
         [
-            "/groups/delta?$select=id,displayName,visibility,classification,uniqueName,members&$deltatoken=latest",
+            "/groups/delta?$select=id,displayName,visibility,groupTypes,securityEnabled,mailEnabled,classification,uniqueName,members&$deltatoken=latest",
             "/users/delta?$select=id,displayName,userPrincipalName,givenName,surname,mail,streetAddress,country,jobTitle,preferredLanguage&$deltatoken=latest",
             "/groups/$count",
             "/users/$count",

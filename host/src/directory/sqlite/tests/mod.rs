@@ -198,6 +198,7 @@ fn object(id: &str) -> Object {
         id: id.into(),
         name: format!("Name of {id}"),
         document: format!(r#"{{"externalId":"{id}"}}"#),
+        kind: None,
     }
 }
 

@@ -452,8 +452,16 @@ impl Model {
     pub(super) fn records(&self, kind: MemberKind) -> Vec<String> {
         let things = self.things.values().filter(|thing| thing.is(kind));
         let record = |object: &Object| {
-            let Object { id, name, document } = object;
-            format!(r#"{{"id":"{id}","name":"{name}","document":{document}}}"#)
+            let Object {
+                id,
+                name,
+                document,
+                kind,
+            } = object;
+            let kind = kind
+                .as_ref()
+                .map_or_else(String::new, |kind| format!(r#","groupKind":"{kind}""#));
+            format!(r#"{{"id":"{id}","name":"{name}"{kind},"document":{document}}}"#)
         };
         things
             .map(|thing| record(thing.profile.as_ref().unwrap()))

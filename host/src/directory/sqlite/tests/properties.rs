@@ -33,8 +33,25 @@ fn any_object() -> impl Strategy<Value = Object> {
     (id(), 0..3u8).prop_map(|(id, version)| Object {
         name: format!("{id} {}", version / 2),
         document: format!(r#"{{"externalId":"{id}","version":{version}}}"#),
+        kind: None,
         id,
     })
+}
+
+/// A group whose kind depends on its version and not on its document alone.
+fn of_some_kind(group: Object) -> Object {
+    let kind = match group.document.contains("\"version\":0") {
+        true => None,
+        false => Some(
+            if group.name.ends_with('1') {
+                "team"
+            } else {
+                "list"
+            }
+            .to_owned(),
+        ),
+    };
+    Object { kind, ..group }
 }
 
 fn any_member() -> impl Strategy<Value = Member> {
@@ -46,11 +63,11 @@ fn change() -> impl Strategy<Value = Change> {
     let members = || prop::collection::vec(any_member(), 0..4);
     prop_oneof![
         6 => any_object().prop_map(|object| match object.id.as_bytes()[0] {
-            b'g' => Change::Group(object),
+            b'g' => Change::Group(of_some_kind(object)),
             _ => Change::User(object),
         }),
         1 => any_object().prop_map(Change::User),
-        1 => any_object().prop_map(Change::Group),
+        1 => any_object().prop_map(|object| Change::Group(of_some_kind(object))),
         1 => id().prop_map(|id| soft(&id)),
         1 => id().prop_map(|id| hard(&id)),
         1 => id().prop_map(|id| no_group(&id)),

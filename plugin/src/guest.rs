@@ -29,7 +29,7 @@ mod bindings {
     wit_bindgen::generate!({
         path: "../wit",
         world: "connector:plugin/connector",
-        with: { "connector:plugin/contract@1.0.0": crate::contract::generated::connector::plugin::contract },
+        with: { "connector:plugin/contract@1.1.0": crate::contract::generated::connector::plugin::contract },
     });
     export!(Component with_types_in self);
     use super::Component;

@@ -38,6 +38,7 @@ const FILES: [(&str, &str, &str); 9] = [
     ("style.css", "text/css; charset=utf-8", STYLE),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ("app.js", SCRIPT, include_str!("assets/app.js")),
+    ("file.js", SCRIPT, include_str!("assets/file.js")),
     ("filter.js", SCRIPT, include_str!("assets/filter.js")),
     ("live.js", SCRIPT, include_str!("assets/live.js")),
     ("maps.js", SCRIPT, include_str!("assets/maps.js")),

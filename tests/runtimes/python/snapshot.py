@@ -159,7 +159,7 @@ class Plugin:
         }
         with self.linker.root() as root:
             for interface, functions in imports.items():
-                with root.add_instance(f"connector:plugin/{interface}@1.0.0") as instance:
+                with root.add_instance(f"connector:plugin/{interface}@1.1.0") as instance:
                     for name, function in functions.items():
                         instance.add_func(name, function)
 
@@ -169,7 +169,7 @@ class Plugin:
         store.set_wasi(WasiConfig())  # no environment, no folders
         store.set_wasi_http()
         instance = self.linker.instantiate(store, self.component)
-        hooks = instance.get_export_index(store, "connector:plugin/hooks@1.0.0")
+        hooks = instance.get_export_index(store, "connector:plugin/hooks@1.1.0")
         return instance.get_func(store, instance.get_export_index(store, hook, hooks))(store, *arguments)
 
     def patiently(self, hook, *arguments):

@@ -164,7 +164,7 @@ async fn inspect_tells_everything_that_the_plugin_declares() {
             .len(),
         21
     );
-    assert_eq!(all["file"]["contract"], "1.0.0");
+    assert_eq!(all["file"]["contract"], "1.1.0");
     let output = workplace
         .command("plugin")
         .arg("inspect")

@@ -110,7 +110,21 @@ fn id(field: &str, id: String) -> Result<String, CallError> {
     }
 }
 
-pub(super) fn connection(c: wit::Connection) -> Result<Connection, CallError> {
+/// The value of a setting that is a text.
+fn text_setting(settings: &PluginSettings, key: &str) -> Option<String> {
+    let mut values: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&settings.values).ok()?;
+    match values.remove(key)? {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// `settings` are those that the plugin was asked about.
+pub(super) fn connection(
+    c: wit::Connection,
+    settings: &PluginSettings,
+) -> Result<Connection, CallError> {
     few("origins", &c.origins)?;
     let authentication = match c.authentication {
         wit::Authentication::None => Authentication::None,
@@ -127,7 +141,14 @@ pub(super) fn connection(c: wit::Connection) -> Result<Connection, CallError> {
                     wit::Proof::ClientSecret(setting) => Proof::ClientSecret(id("proof", setting)?),
                     wit::Proof::Certificate(setting) => Proof::Certificate(id("proof", setting)?),
                     wit::Proof::FederatedToken(setting) => {
-                        Proof::FederatedToken(id("proof", setting)?)
+                        let setting = id("proof", setting)?;
+                        let file = text_setting(settings, &setting).ok_or_else(|| {
+                            bad("proof", format!("the setting {setting:?} names no file"))
+                        })?;
+                        Proof::FederatedToken {
+                            setting,
+                            file: file.into(),
+                        }
                     }
                 },
                 audience: c.audience,

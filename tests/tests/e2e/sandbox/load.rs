@@ -119,7 +119,7 @@ async fn a_plugin_for_another_major_version_is_told_both_versions() {
         else {
             panic!("{error:?}");
         };
-        assert_eq!((told.as_str(), *ours, *major), (theirs, "1.0.0", 1));
+        assert_eq!((told.as_str(), *ours, *major), (theirs, "1.1.0", 1));
     }
 }
 

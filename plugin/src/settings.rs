@@ -342,7 +342,10 @@ impl Reader<'_> {
 
     /// The one credential that is given.
     fn credential(&mut self, secrets: &[String]) -> Option<Credential> {
-        for key in secrets.iter().filter(|key| !SECRETS.contains(&key.as_str())) {
+        for key in secrets
+            .iter()
+            .filter(|key| !SECRETS.contains(&key.as_str()))
+        {
             let remedy = format!("Remove it, or use one of: {}.", SECRETS.join(", "));
             self.problem(key.clone(), "There is no such secret setting.", remedy);
         }

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Zoned;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use p12_keystore::{
     Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey,
     PrivateKeyChain,
@@ -87,8 +88,8 @@ impl Key {
     /// Never with a key that was made here.
     pub fn encrypted_pem(&self, password: &str) -> anyhow::Result<String> {
         let wrong = |error: pkcs8::pkcs5::Error| anyhow::anyhow!("{error}");
-        let scheme =
-            Parameters::generate_pbkdf2_sha256_aes256cbc(2_000, &[7; 16], [9; 16]).map_err(wrong)?;
+        let scheme = Parameters::generate_pbkdf2_sha256_aes256cbc(2_000, &[7; 16], [9; 16])
+            .map_err(wrong)?;
         let encrypted = scheme.encrypt(password, &self.der()?).map_err(wrong)?;
         let info = pkcs8::EncryptedPrivateKeyInfoOwned {
             encryption_algorithm: scheme.into(),
@@ -142,7 +143,7 @@ impl Key {
     /// # Errors
     /// Where it is another algorithm.
     pub fn jwt(&self, header: &Value, claims: &Value) -> anyhow::Result<String> {
-        let padding: &dyn RsaEncoding = match header["alg"].as_str() {
+        let padding: &'static dyn RsaEncoding = match header["alg"].as_str() {
             Some("PS256") => &RSA_PSS_SHA256,
             Some("RS256") => &RSA_PKCS1_SHA256,
             _ => anyhow::bail!("only PS256 and RS256 are made"),
@@ -152,9 +153,16 @@ impl Key {
             URL_SAFE_NO_PAD.encode(header.to_string()),
             URL_SAFE_NO_PAD.encode(claims.to_string())
         );
-        let key = RsaKeyPair::from_pkcs8(&self.der()?)?;
+        let key = RsaKeyPair::from_pkcs8(&self.der()?)
+            .map_err(|error| anyhow::anyhow!("the key can't sign: {error}"))?;
         let mut signature = vec![0; key.public().modulus_len()];
-        key.sign(padding, &SystemRandom::new(), signed.as_bytes(), &mut signature)?;
+        key.sign(
+            padding,
+            &SystemRandom::new(),
+            signed.as_bytes(),
+            &mut signature,
+        )
+        .map_err(|error| anyhow::anyhow!("nothing could be signed: {error}"))?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 }
@@ -186,8 +194,8 @@ fn certificate(key: &KeyPair, name: &str, from: i64, to: i64) -> anyhow::Result<
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     let day = |days: i64| {
-        let date = Zoned::now()
-            .with_time_zone(jiff::tz::TimeZone::UTC)
+        let date = TimeZone::UTC
+            .to_datetime(Timestamp::now())
             .date()
             .checked_add(jiff::Span::new().days(days))?;
         anyhow::Ok(rcgen::date_time_ymd(

@@ -71,11 +71,7 @@ impl Catalog {
     }
 
     /// An owner's secrets once these changes are made.
-    async fn secrets_after(
-        &self,
-        owner: Uuid,
-        changes: &Changes,
-    ) -> Result<Secrets, CatalogError> {
+    async fn secrets_after(&self, owner: Uuid, changes: &Changes) -> Result<Secrets, CatalogError> {
         let mut secrets = self
             .database
             .read(async |connection| self.vault.reveal(connection, owner).await)

@@ -276,7 +276,11 @@ impl Types for Installed {
             instance.check(&request).await
         })
         .await?;
-        Ok(connected.certificate_line().into_iter().chain(lines).collect())
+        Ok(connected
+            .certificate_line()
+            .into_iter()
+            .chain(lines)
+            .collect())
     }
 
     async fn discover(

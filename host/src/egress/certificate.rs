@@ -7,7 +7,7 @@ use base64::{
     },
 };
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
-use p12_keystore::{Error as ArchiveError, Pkcs12Archive};
+use p12_keystore::{Pkcs12Archive, error::Error as ArchiveError};
 use pkcs8::{
     EncryptedPrivateKeyInfoRef,
     pkcs5::{EncryptionScheme, Error as EncryptionError, pbes2::Kdf},
@@ -183,7 +183,9 @@ impl CertificateError {
                 "Make a new certificate with an RSA key of 2048 to 4096 bits, and register it at the vendor's side."
             }
             Self::Mismatch => "Give the private key that the certificate was made with.",
-            Self::NotYetValid { .. } => "Wait until it is valid, or set this machine's clock right.",
+            Self::NotYetValid { .. } => {
+                "Wait until it is valid, or set this machine's clock right."
+            }
             Self::Expired { .. } => {
                 "Make a new certificate, register it at the vendor's side and set it here."
             }
@@ -362,9 +364,7 @@ impl Bundle {
             keys: keys
                 .map(|bag| Encoded::Pkcs8(Zeroizing::new(bag.key.as_der().to_vec())))
                 .collect(),
-            certificates: certificates
-                .map(|bag| bag.cert.as_der().to_vec())
-                .collect(),
+            certificates: certificates.map(|bag| bag.cert.as_der().to_vec()).collect(),
         })
     }
 
@@ -378,11 +378,10 @@ impl Bundle {
         };
         let mut only_rsa = false;
         for der in &self.certificates {
-            let (_, certificate) = X509Certificate::from_der(der).map_err(|_| {
-                CertificateError::Broken {
+            let (_, certificate) =
+                X509Certificate::from_der(der).map_err(|_| CertificateError::Broken {
                     part: "certificate",
-                }
-            })?;
+                })?;
             let public = certificate.public_key();
             if public.algorithm.algorithm != OID_PKCS1_RSAENCRYPTION {
                 continue;
@@ -438,8 +437,7 @@ fn opened(der: &[u8], password: Option<&str>) -> Result<Encoded, CertificateErro
         Kdf::Pbkdf2(kdf) => kdf.iteration_count <= MOST_ROUNDS,
         Kdf::Scrypt(kdf) => {
             let block = u64::from(kdf.block_size).saturating_mul(128);
-            u64::try_from(kdf.cost).unwrap_or(u64::MAX).saturating_mul(block) <= MOST_MEMORY
-                && kdf.parallelization <= 16
+            kdf.cost_parameter.saturating_mul(block) <= MOST_MEMORY && kdf.parallelization <= 16
         }
         _ => false,
     };

@@ -53,10 +53,10 @@ impl TokenFileError {
             Self::NoFolder | Self::Outside => {
                 "Let the operator add the file's folder to `tokenFolders` in section `[network]`, or start the command with `--token-folder`."
             }
-            Self::NotAbsolute => "Give the path from the root, as `AZURE_FEDERATED_TOKEN_FILE` has it.",
-            Self::Unreadable(_) => {
-                "See that the file is there and that the host may read it."
+            Self::NotAbsolute => {
+                "Give the path from the root, as `AZURE_FEDERATED_TOKEN_FILE` has it."
             }
+            Self::Unreadable(_) => "See that the file is there and that the host may read it.",
             Self::NoFile | Self::TooLarge | Self::NoToken => {
                 "Name the file that the identity provider's token is written to, and nothing else."
             }
@@ -122,7 +122,11 @@ impl TokenFile {
             .path
             .components()
             .any(|part| part == Component::ParentDir);
-        !climbs && self.folders.iter().any(|folder| self.path.starts_with(folder))
+        !climbs
+            && self
+                .folders
+                .iter()
+                .any(|folder| self.path.starts_with(folder))
     }
 
     fn read_now(&self) -> Result<SecretString, TokenFileError> {
@@ -158,7 +162,9 @@ impl TokenFile {
 fn is_token(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
     parts.len() == 3
-        && parts.iter().all(|part| !part.is_empty() && URL_SAFE_NO_PAD.decode(part).is_ok())
+        && parts
+            .iter()
+            .all(|part| !part.is_empty() && URL_SAFE_NO_PAD.decode(part).is_ok())
         && parts.first().is_some_and(|header| header.starts_with("ey"))
 }
 

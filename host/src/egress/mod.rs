@@ -50,8 +50,8 @@ pub use gateway::Gateway;
 pub use pace::{QuotaUse, WaitReason};
 pub use usage::Usage;
 
-use client::Recipe;
 pub(crate) use certificate::ClientCertificate;
+use client::Recipe;
 pub(crate) use client::for_operator;
 pub(crate) use proof::{certificate as valid_certificate, password_key};
 

@@ -89,7 +89,10 @@ impl Prover {
             Self::TokenFile { setting, file } => {
                 let token = file.read().await.map_err(|error| {
                     unproven(
-                        format!("the file of the setting `{setting}`: {error}. {}", error.remedy()),
+                        format!(
+                            "the file of the setting `{setting}`: {error}. {}",
+                            error.remedy()
+                        ),
                         error.is_transient(),
                     )
                 })?;
@@ -124,8 +127,7 @@ pub(crate) fn certificate(secrets: &Secrets, key: &str) -> Result<ClientCertific
         },
         source,
     };
-    let certificate =
-        ClientCertificate::read(given, secrets.get(&password)).map_err(wrong)?;
+    let certificate = ClientCertificate::read(given, secrets.get(&password)).map_err(wrong)?;
     certificate.facts().check(Timestamp::now()).map_err(wrong)?;
     Ok(certificate)
 }

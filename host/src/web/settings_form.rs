@@ -142,8 +142,7 @@ fn field(
         SettingKind::Document => Input::Document(text(value)),
         SettingKind::Secret => {
             let known = secrets.iter().find(|note| note.name == setting.key);
-            let is_declared =
-                |key: &str| all.iter().any(|other| other.key == key);
+            let is_declared = |key: &str| all.iter().any(|other| other.key == key);
             let is_certificate = is_declared(&password_key(&setting.key));
             let is_password = setting
                 .key

@@ -165,7 +165,11 @@ fn each_credential_is_proved_by_its_own_setting() {
     let file = r#""federatedTokenFile":"/var/run/secrets/azure/tokens/azure-identity-token""#;
     for (members, secrets, proof) in [
         ("", &[SECRET][..], Proof::ClientSecret(SECRET.to_owned())),
-        ("", &[CERTIFICATE], Proof::Certificate(CERTIFICATE.to_owned())),
+        (
+            "",
+            &[CERTIFICATE],
+            Proof::Certificate(CERTIFICATE.to_owned()),
+        ),
         (
             "",
             &[CERTIFICATE, CERTIFICATE_PASSWORD],
@@ -188,7 +192,12 @@ fn anything_but_one_credential_is_one_problem() {
     for (members, secrets, path, part) in [
         ("", &[][..], SECRET, "no credential"),
         ("", &[SECRET, CERTIFICATE], CERTIFICATE, "more than one"),
-        (file, &[SECRET], TOKEN_FILE, "clientSecret, federatedTokenFile"),
+        (
+            file,
+            &[SECRET],
+            TOKEN_FILE,
+            "clientSecret, federatedTokenFile",
+        ),
         (file, &[CERTIFICATE], TOKEN_FILE, "more than one"),
         (file, &[SECRET, CERTIFICATE], TOKEN_FILE, "more than one"),
         (relative, &[], TOKEN_FILE, "not an absolute path"),

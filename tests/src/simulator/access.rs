@@ -66,7 +66,12 @@ pub(crate) struct Failure {
     text: String,
 }
 
-pub(crate) fn failure(status: u16, error: &'static str, number: u32, text: impl Into<String>) -> Failure {
+pub(crate) fn failure(
+    status: u16,
+    error: &'static str,
+    number: u32,
+    text: impl Into<String>,
+) -> Failure {
     Failure {
         status,
         error,

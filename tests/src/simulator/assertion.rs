@@ -71,7 +71,7 @@ impl<'a> Token<'a> {
             }
         };
         let parts: Vec<&str> = text.split('.').collect();
-        let [header, claims, signature] = parts[..] else {
+        let &[header, claims, signature] = parts.as_slice() else {
             return Err(malformed("It has not three parts."));
         };
         let read = || {
@@ -86,7 +86,10 @@ impl<'a> Token<'a> {
     }
 
     fn text(&self, claim: &str) -> &str {
-        self.claims.get(claim).and_then(Value::as_str).unwrap_or_default()
+        self.claims
+            .get(claim)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     fn second(&self, claim: &str) -> Result<u64, Failure> {
@@ -132,7 +135,7 @@ impl Presented<'_> {
     }
 
     fn own(&self, token: &Token<'_>) -> Result<(), Failure> {
-        let is_own = |claim| token.text(claim).eq_ignore_ascii_case(self.client);
+        let is_own = |claim: &str| token.text(claim).eq_ignore_ascii_case(self.client);
         if !is_own("iss") || !is_own("sub") {
             let text = "Client assertion application identifier doesn't match 'client_id' parameter. Review the documentation at https://learn.microsoft.com/entra/identity-platform/certificate-credentials.";
             return Err(failure(401, "invalid_client", 700_021, text));

@@ -60,8 +60,8 @@ pub use admin::Expiry;
 pub use faults::{FaultAction, FaultRule};
 pub use options::{
     AppRegistration, Behaviour, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_SECRET_ID, DEMO_TENANT_ID,
-    ExpirySpelling, FederatedCredential, HiddenMembers, Quota, RetryAfter, SYNC_PERMISSIONS, SimulatorOptions,
-    TenantSpec, usual_audience,
+    ExpirySpelling, FederatedCredential, HiddenMembers, Quota, RetryAfter, SYNC_PERMISSIONS,
+    SimulatorOptions, TenantSpec, usual_audience,
 };
 pub use schema::Kind;
 pub use stats::Statistics;

@@ -150,8 +150,14 @@ async fn what_is_wrong_with_a_certificate_is_told_and_nothing_is_stored() {
             json!({ "clientCertificate": key.clone() + &stranger }),
             &["AADSTS700027", "thumbprint"][..],
         ),
-        (json!({ "clientCertificate": good }), &["no private key", "cat client.key"]),
-        (json!({ "clientCertificate": key.clone() + &expired }), &["was valid until"]),
+        (
+            json!({ "clientCertificate": good }),
+            &["no private key", "cat client.key"],
+        ),
+        (
+            json!({ "clientCertificate": key.clone() + &expired }),
+            &["was valid until"],
+        ),
         (
             json!({ "clientCertificate": Key::second().pem().unwrap() + &good }),
             &["doesn't belong to its certificate"],
@@ -167,7 +173,10 @@ async fn what_is_wrong_with_a_certificate_is_told_and_nothing_is_stored() {
             json!({ "clientCertificate": key.clone() + &good, "clientSecret": "s" }),
             &["more than one credential"],
         ),
-        (json!({}), &["no credential", "clientCertificate", "federatedTokenFile"]),
+        (
+            json!({}),
+            &["no credential", "clientCertificate", "federatedTokenFile"],
+        ),
     ] {
         let (code, told) = told(&simulator, &workplace, &members, &[]).await;
         assert_eq!(code, 2, "{told}");
@@ -190,7 +199,10 @@ async fn what_is_wrong_with_a_federated_token_is_told() {
     std::fs::write(&file, token(Key::first(), |_| {})).unwrap();
     let (code, said) = told(&simulator, &workplace, &members, &[]).await;
     assert_eq!(code, 2, "{said}");
-    assert!(said.contains("--token-folder") && said.contains("tokenFolders"), "{said}");
+    assert!(
+        said.contains("--token-folder") && said.contains("tokenFolders"),
+        "{said}"
+    );
     let elsewhere = json!({ "federatedTokenFile": "/etc/passwd" });
     let (code, said) = told(&simulator, &workplace, &elsewhere, &allowed).await;
     assert_eq!(code, 2, "{said}");
@@ -203,10 +215,16 @@ async fn what_is_wrong_with_a_federated_token_is_told() {
     for (token, words) in [
         (other("iss"), &["AADSTS700211", "Issuer"][..]),
         (other("sub"), &["AADSTS700213", "Subject identifier"]),
-        (other("aud"), &["AADSTS700212", "api://AzureADTokenExchange"]),
+        (
+            other("aud"),
+            &["AADSTS700212", "api://AzureADTokenExchange"],
+        ),
         (token(Key::second(), |_| {}), &["AADSTS50013"]),
         (token(Key::first(), expired), &["AADSTS700024", "clock"]),
-        ("no token".into(), &["doesn't hold a token", "federatedTokenFile"]),
+        (
+            "no token".into(),
+            &["doesn't hold a token", "federatedTokenFile"],
+        ),
     ] {
         std::fs::write(&file, &token).unwrap();
         let (code, said) = told(&simulator, &workplace, &members, &allowed).await;
@@ -227,7 +245,11 @@ async fn a_pfx_file_passes_the_check_which_tells_its_certificate() {
     workplace.settings(&with(&simulator, &json!({}))).unwrap();
     for age in [Age::New, Age::Old] {
         let file = workplace.path("client.pfx");
-        std::fs::write(&file, Key::first().pfx(&certificate, PASSWORD, age).unwrap()).unwrap();
+        std::fs::write(
+            &file,
+            Key::first().pfx(&certificate, PASSWORD, age).unwrap(),
+        )
+        .unwrap();
         let output = workplace
             .check()
             .arg("--secret")
@@ -239,7 +261,10 @@ async fn a_pfx_file_passes_the_check_which_tells_its_certificate() {
             .unwrap();
         let told = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{told}");
-        assert!(told.contains("certificate: CN=directory-sync, thumbprint "), "{told}");
+        assert!(
+            told.contains("certificate: CN=directory-sync, thumbprint "),
+            "{told}"
+        );
         assert!(told.contains("It ends in"), "{told}");
         assert!(told.contains("credential: Signed in"), "{told}");
     }
@@ -290,7 +315,11 @@ async fn nothing_of_a_key_its_password_or_a_federated_token_is_printed_logged_or
     assert_eq!(secrets.len(), 2);
     secrets.extend([PASSWORD.to_owned(), federated]);
     let key = Key::first().pem().unwrap();
-    secrets.extend(key.lines().filter(|line| line.len() == 64).map(str::to_owned));
+    secrets.extend(
+        key.lines()
+            .filter(|line| line.len() == 64)
+            .map(str::to_owned),
+    );
     let mut needles = spellings(&secrets);
     needles.push(of_pem(&key).unwrap()[100..140].to_vec());
     assert_clean(&needles, &printed, "what was told");

@@ -48,7 +48,10 @@ pub(super) fn of(
         .secrets
         .iter()
         .filter_map(|note| {
-            let what = note.certificate.as_ref().map_or("secret", |_| "certificate");
+            let what = note
+                .certificate
+                .as_ref()
+                .map_or("secret", |_| "certificate");
             expiry((&note.name, what), note.expires_on?, today)
         })
         .collect();
@@ -145,7 +148,8 @@ mod tests {
     fn a_secret_is_told_of_from_thirty_days_before_its_last_day() {
         let today: Date = "2027-05-01".parse().unwrap();
         let code = |last_day: &str| {
-            expiry(("clientSecret", "secret"), last_day.parse().unwrap(), today).map(|warning| warning.code)
+            expiry(("clientSecret", "secret"), last_day.parse().unwrap(), today)
+                .map(|warning| warning.code)
         };
         assert_eq!(code("2027-06-01"), None);
         assert_eq!(code("2027-05-31").as_deref(), Some("secret.expires-soon"));

@@ -46,7 +46,10 @@ fn an_encrypted_key_needs_its_password() {
     let given = key + &valid();
     assert!(read(&given, Some(PASSWORD)).is_ok());
     assert_eq!(refused(&given, None), CertificateError::PasswordMissing);
-    assert_eq!(refused(&given, Some("wrong")), CertificateError::WrongPassword);
+    assert_eq!(
+        refused(&given, Some("wrong")),
+        CertificateError::WrongPassword
+    );
 }
 
 #[test]
@@ -57,7 +60,10 @@ fn pfx_files_of_today_and_of_old_are_read_with_their_password() {
         let facts = read(&given, Some(PASSWORD)).unwrap().facts().clone();
         assert_eq!(facts.subject, "CN=directory-sync", "{age:?}");
         assert_eq!(refused(&given, None), CertificateError::PasswordMissing);
-        assert_eq!(refused(&given, Some("wrong")), CertificateError::WrongPassword);
+        assert_eq!(
+            refused(&given, Some("wrong")),
+            CertificateError::WrongPassword
+        );
     }
 }
 
@@ -80,12 +86,21 @@ fn each_thing_that_is_wrong_has_its_own_words_and_shows_nothing_of_the_key() {
     let cases = [
         ("hunter2".to_owned(), CertificateError::Unreadable),
         (STANDARD.encode([0x30; 600]), CertificateError::Unreadable),
-        ("-----BEGIN PRIVATE KEY-----".to_owned(), CertificateError::Broken { part: "PEM" }),
+        (
+            "-----BEGIN PRIVATE KEY-----".to_owned(),
+            CertificateError::Broken { part: "PEM" },
+        ),
         (valid(), CertificateError::NoKey),
         (key.clone(), CertificateError::NoCertificate),
-        (Key::second().pem().unwrap() + &valid(), CertificateError::Mismatch),
+        (
+            Key::second().pem().unwrap() + &valid(),
+            CertificateError::Mismatch,
+        ),
         (curve_key + &curve, CertificateError::NotRsa),
-        (legacy.to_owned() + &valid(), CertificateError::Encryption("`Proc-Type: 4,ENCRYPTED`")),
+        (
+            legacy.to_owned() + &valid(),
+            CertificateError::Encryption("`Proc-Type: 4,ENCRYPTED`"),
+        ),
         (
             small.pem().unwrap() + &small_certificate(&small),
             CertificateError::TooSmall { bits: 1024 },
@@ -154,7 +169,10 @@ fn an_assertion_is_short_lived_names_its_certificate_and_is_never_the_same() {
         .collect();
     assert_eq!(header["alg"], "PS256");
     assert_eq!(digits, certificate.facts().sha256);
-    assert_eq!((&claims["iss"], &claims["sub"]), (&"client".into(), &"client".into()));
+    assert_eq!(
+        (&claims["iss"], &claims["sub"]),
+        (&"client".into(), &"client".into())
+    );
     assert_eq!(claims["aud"], "https://login.example/t/token");
     let second = |claim: &str| claims[claim].as_i64().unwrap();
     assert_eq!(second("nbf"), now.as_second());
@@ -166,5 +184,8 @@ fn an_assertion_is_short_lived_names_its_certificate_and_is_never_the_same() {
 fn a_certificate_s_debug_form_shows_no_key() {
     let given = Key::first().pem().unwrap() + &valid();
     let shown = format!("{:?}", read(&given, None).unwrap());
-    assert!(shown.contains("CN=directory-sync") && !shown.contains("RsaKeyPair"), "{shown}");
+    assert!(
+        shown.contains("CN=directory-sync") && !shown.contains("RsaKeyPair"),
+        "{shown}"
+    );
 }

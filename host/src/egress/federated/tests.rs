@@ -80,7 +80,10 @@ async fn what_holds_no_token_is_not_sent() {
     let path = inside.join("token");
     for (content, expected) in [
         ("x".repeat(70_000), TokenFileError::TooLarge),
-        ("root:x:0:0:root:/root:/bin/bash".to_owned(), TokenFileError::NoToken),
+        (
+            "root:x:0:0:root:/root:/bin/bash".to_owned(),
+            TokenFileError::NoToken,
+        ),
         (String::new(), TokenFileError::NoToken),
         ("a.b.c".to_owned(), TokenFileError::NoToken),
         (format!("{TOKEN}\n{TOKEN}"), TokenFileError::NoToken),

@@ -15,6 +15,7 @@ use super::log::{is_format_control, one_line};
 use super::{CallError, harmless};
 use crate::contract::{Candidate, Candidates, CheckLine, CheckOutcome, Fault, FaultKind, Problem};
 use crate::egress::{Authentication, ClientCredentials, Connection, Proof, Quota};
+use crate::settings::PluginSettings;
 
 pub(super) use border::Border;
 pub use border::Emitted;

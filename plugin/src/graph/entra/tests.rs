@@ -220,13 +220,62 @@ fn what_is_wrong_with_another_credential_is_told_of_that_one() {
     };
     let file = r#","federatedTokenFile":"/run/token""#;
     for (secrets, file, error, description, setting, part) in [
-        (&[CERTIFICATE][..], "", "invalid_client", "AADSTS700027: x", CERTIFICATE, "does not know the certificate"),
-        (&[CERTIFICATE], "", "invalid_client", "no number", CERTIFICATE, "does not accept the certificate"),
-        (&[], file, "invalid_request", "AADSTS70021: x", TOKEN_FILE, "no federated credential"),
-        (&[], file, "invalid_request", "AADSTS700211: x", TOKEN_FILE, "issuer"),
-        (&[], file, "invalid_request", "AADSTS700212: x", TOKEN_FILE, "audience"),
-        (&[], file, "invalid_request", "AADSTS700213: x", TOKEN_FILE, "subject"),
-        (&[], file, "unproven", "the file is too large", TOKEN_FILE, "the file is too large"),
+        (
+            &[CERTIFICATE][..],
+            "",
+            "invalid_client",
+            "AADSTS700027: x",
+            CERTIFICATE,
+            "does not know the certificate",
+        ),
+        (
+            &[CERTIFICATE],
+            "",
+            "invalid_client",
+            "no number",
+            CERTIFICATE,
+            "does not accept the certificate",
+        ),
+        (
+            &[],
+            file,
+            "invalid_request",
+            "AADSTS70021: x",
+            TOKEN_FILE,
+            "no federated credential",
+        ),
+        (
+            &[],
+            file,
+            "invalid_request",
+            "AADSTS700211: x",
+            TOKEN_FILE,
+            "issuer",
+        ),
+        (
+            &[],
+            file,
+            "invalid_request",
+            "AADSTS700212: x",
+            TOKEN_FILE,
+            "audience",
+        ),
+        (
+            &[],
+            file,
+            "invalid_request",
+            "AADSTS700213: x",
+            TOKEN_FILE,
+            "subject",
+        ),
+        (
+            &[],
+            file,
+            "unproven",
+            "the file is too large",
+            TOKEN_FILE,
+            "the file is too large",
+        ),
     ] {
         let fault = by(secrets, file, error, description);
         assert_eq!(fault.setting.as_deref(), Some(setting), "{description}");

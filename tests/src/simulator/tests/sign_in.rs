@@ -196,7 +196,11 @@ async fn an_app_s_own_assertion_is_accepted_once_and_only_as_the_documentation_h
     assert_eq!(answered(&api, &good("RS256")).await, (200, 0));
     for (changed, value, number) in [
         ("aud", json!("https://login.microsoftonline.com/x"), 700_023),
-        ("sub", json!("11111111-1111-4111-8111-111111111111"), 700_021),
+        (
+            "sub",
+            json!("11111111-1111-4111-8111-111111111111"),
+            700_021,
+        ),
         ("exp", json!(now - 301), 700_024),
         ("nbf", json!(now + 301), 700_024),
         ("exp", json!(now + 3_600), 700_024),
@@ -216,7 +220,11 @@ async fn an_app_s_own_assertion_is_accepted_once_and_only_as_the_documentation_h
     assert_eq!(answered(&api, &untyped).await, (400, 900_144));
     assert_eq!(answered(&api, &presenting("a.b.c")).await, (401, 50_027));
     api.simulator.advance_clock(11 * 24 * 3_600);
-    assert_eq!(answered(&api, &good("PS256")).await, (401, 700_027), "it ended");
+    assert_eq!(
+        answered(&api, &good("PS256")).await,
+        (401, 700_027),
+        "it ended"
+    );
 }
 
 #[tokio::test]
@@ -242,10 +250,21 @@ async fn another_provider_s_token_is_accepted_where_all_of_its_record_matches() 
     };
     api.simulator.edit_app(|app| app.federated = vec![known]);
     for _ in 0..2 {
-        assert_eq!(answered(&api, &good).await, (200, 0), "as often as it lasts");
+        assert_eq!(
+            answered(&api, &good).await,
+            (200, 0),
+            "as often as it lasts"
+        );
     }
     for (form, number) in [
-        (made(Key::first(), "iss", json!("https://issuer.contoso.example/")), 700_211),
+        (
+            made(
+                Key::first(),
+                "iss",
+                json!("https://issuer.contoso.example/"),
+            ),
+            700_211,
+        ),
         (made(Key::first(), "sub", json!("Workload")), 700_213),
         (made(Key::first(), "aud", json!(["x", "y"])), 700_212),
         (made(Key::first(), "exp", json!(now - 301)), 700_024),

@@ -91,7 +91,12 @@ async fn the_command_line_takes_a_pfx_file_and_a_run_signs_in_by_it() {
     let output = stage
         .server
         .command(&["connector", "create", "--name", "contoso", "--json"])
-        .args(["--plugin", "entra-directory-sync", "--server", stage.server.url()])
+        .args([
+            "--plugin",
+            "entra-directory-sync",
+            "--server",
+            stage.server.url(),
+        ])
         .arg("--settings")
         .arg(&document)
         .arg("--secret")
@@ -117,7 +122,9 @@ async fn the_command_line_takes_a_pfx_file_and_a_run_signs_in_by_it() {
         profile: text(&profile["id"]),
     };
     stage.succeed(&connector).await;
-    stage.assert_equals_tenant(&connector, "by certificate").await;
+    stage
+        .assert_equals_tenant(&connector, "by certificate")
+        .await;
     // The key and its password are sealed, and in no answer and no line of the log.
     let key = Key::first().pem().unwrap();
     let mut secrets: Vec<String> = key
@@ -145,7 +152,10 @@ async fn the_page_puts_a_certificate_in_the_place_of_a_secret_and_shows_its_thum
     let address = format!("/connectors/{}/edit", connector.id);
     let form = session.call(http::Method::GET, &address, &[], None).await;
     let form = form.unwrap().text();
-    assert!(form.contains(r#"data-fills="secrets.clientCertificate""#), "{form}");
+    assert!(
+        form.contains(r#"data-fills="secrets.clientCertificate""#),
+        "{form}"
+    );
     assert!(!form.contains("clientCertificatePassword.expiresOn"));
     let saved = stage
         .api
@@ -165,10 +175,15 @@ async fn the_page_puts_a_certificate_in_the_place_of_a_secret_and_shows_its_thum
         ("secrets.clientSecret.forget", "on"),
         ("secrets.clientCertificate", pem.as_str()),
     ];
-    let settings: Vec<(String, String)> = ["tenantId", "clientId", "loginEndpoint", "graphEndpoint"]
-        .map(|key| (format!("settings.{key}"), text(&saved["settings"][key])))
-        .into();
-    fields.extend(settings.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    let settings: Vec<(String, String)> =
+        ["tenantId", "clientId", "loginEndpoint", "graphEndpoint"]
+            .map(|key| (format!("settings.{key}"), text(&saved["settings"][key])))
+            .into();
+    fields.extend(
+        settings
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str())),
+    );
     let body = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
         .finish();

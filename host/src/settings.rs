@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
@@ -150,7 +151,8 @@ impl std::str::FromStr for SecretSource {
 }
 
 impl SecretSource {
-    /// Reads the secret; one line break at its end is dropped.
+    /// Reads the secret; one line break at its end is dropped. A file that is no text, such as a PFX file, is taken
+    /// in base64.
     ///
     /// # Errors
     /// A problem that names the setting and the place.
@@ -161,7 +163,12 @@ impl SecretSource {
                 format!("the environment variable {variable}"),
             ),
             Place::File(path) => (
-                std::fs::read_to_string(Path::new(path)).map_err(|error| error.to_string()),
+                std::fs::read(Path::new(path))
+                    .map(|bytes| match String::from_utf8(bytes) {
+                        Ok(text) => text,
+                        Err(no_text) => STANDARD.encode(no_text.as_bytes()),
+                    })
+                    .map_err(|error| error.to_string()),
                 format!("the file {path}"),
             ),
         };
@@ -189,6 +196,19 @@ mod tests {
         let error = "clientSecret=hunter2".parse::<SecretSource>().unwrap_err();
         assert!(!error.contains("hunter2"), "{error}");
         assert!(error.contains("env:"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_a_secret_in_base64() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("client.pfx");
+        std::fs::write(&file, [0x30, 0x82, 0xff, 0x0a]).unwrap();
+        let source: SecretSource = format!("certificate=file:{}", file.display())
+            .parse()
+            .unwrap();
+        let (key, secret) = source.read().unwrap();
+        assert_eq!(key, "certificate");
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&secret), "MIL/Cg==");
     }
 
     #[test]

@@ -13,8 +13,51 @@ use crate::contract::{
 };
 use crate::graph::url;
 
-/// Key of the one secret, which stays in the host.
+/// Keys of the secrets, which stay in the host.
 pub(crate) const SECRET: &str = "clientSecret";
+pub(crate) const CERTIFICATE: &str = "clientCertificate";
+/// By the contract: the certificate's key with `Password` behind it.
+const CERTIFICATE_PASSWORD: &str = "clientCertificatePassword";
+/// Key of the setting that names a file with a federated token.
+pub(crate) const TOKEN_FILE: &str = "federatedTokenFile";
+const SECRETS: [&str; 3] = [SECRET, CERTIFICATE, CERTIFICATE_PASSWORD];
+
+/// What proves that it is the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credential {
+    Secret,
+    Certificate,
+    TokenFile,
+}
+
+impl Credential {
+    /// Key of the setting that gives it.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Secret => SECRET,
+            Self::Certificate => CERTIFICATE,
+            Self::TokenFile => TOKEN_FILE,
+        }
+    }
+
+    /// Its name in a sentence.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Secret => "client secret",
+            Self::Certificate => "certificate",
+            Self::TokenFile => "federated token",
+        }
+    }
+
+    fn proof(self) -> Proof {
+        let key = self.key().to_owned();
+        match self {
+            Self::Secret => Proof::ClientSecret(key),
+            Self::Certificate => Proof::Certificate(key),
+            Self::TokenFile => Proof::FederatedToken(key),
+        }
+    }
+}
 
 /// A Microsoft cloud; tokens of one are of no use in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +150,7 @@ impl Priority {
 pub(crate) struct Settings {
     pub(crate) tenant: String,
     pub(crate) client: String,
+    pub(crate) credential: Credential,
     pub(crate) scope: Scope,
     pub(crate) priority: Priority,
     pub(crate) cloud: Cloud,
@@ -156,7 +200,7 @@ impl Settings {
                 token_endpoint: format!("{}/{}/oauth2/v2.0/token", self.login, self.tenant),
                 scope: Some(format!("{}/.default", self.cloud.graph)),
                 client_id: self.client.clone(),
-                proof: Proof::ClientSecret(SECRET.to_owned()),
+                proof: self.credential.proof(),
                 audience: vec![self.graph.clone()],
             }),
             quota: Some(Quota {
@@ -183,9 +227,10 @@ impl Settings {
 /// window, and a 429 closes the window for everybody if it should not.
 const QUOTA_UNITS: u32 = 8_000;
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "tenantId",
     "clientId",
+    TOKEN_FILE,
     "groups",
     "keepUsersWithoutGroups",
     "snapshotStrategy",
@@ -215,7 +260,7 @@ impl Reader<'_> {
         self.unknown_keys();
         let tenant = self.tenant();
         let client = self.client();
-        self.secret(secrets);
+        let credential = self.credential(secrets);
         let scope = self.groups();
         let priority = self.priority();
         let cloud = self.cloud();
@@ -227,6 +272,7 @@ impl Reader<'_> {
         Some(Settings {
             tenant: tenant?,
             client: client?,
+            credential: credential?,
             scope: scope?,
             priority: priority?,
             cloud: cloud?,
@@ -246,10 +292,10 @@ impl Reader<'_> {
             .cloned()
             .collect();
         for key in unknown {
-            if key == SECRET {
+            if SECRETS.contains(&key.as_str()) {
                 self.problem(
                     key,
-                    "The client secret is among the plain settings.",
+                    "A secret is among the plain settings.",
                     "Give it to the host as a secret; it must never reach the plugin.",
                 );
             } else {
@@ -338,18 +384,69 @@ impl Reader<'_> {
         None
     }
 
-    fn secret(&mut self, secrets: &[String]) {
-        if !secrets.iter().any(|key| key == SECRET) {
-            self.problem(
-                SECRET,
-                "It is missing.",
-                "Create a client secret under `Certificates & secrets` and give its value.",
-            );
-        }
-        for key in secrets.iter().filter(|key| *key != SECRET) {
-            let remedy = format!("Remove it, or name it `{SECRET}`.");
+    /// The one credential that is given.
+    fn credential(&mut self, secrets: &[String]) -> Option<Credential> {
+        for key in secrets
+            .iter()
+            .filter(|key| !SECRETS.contains(&key.as_str()))
+        {
+            let remedy = format!("Remove it, or use one of: {}.", SECRETS.join(", "));
             self.problem(key.clone(), "There is no such secret setting.", remedy);
         }
+        let has_secret = |key: &str| secrets.iter().any(|given| given == key);
+        let names_file = !matches!(self.values.get(TOKEN_FILE), None | Some(Value::Null));
+        let given: Vec<Credential> = [
+            (Credential::Secret, has_secret(SECRET)),
+            (Credential::Certificate, has_secret(CERTIFICATE)),
+            (Credential::TokenFile, names_file),
+        ]
+        .into_iter()
+        .filter_map(|(credential, is_given)| is_given.then_some(credential))
+        .collect();
+        if has_secret(CERTIFICATE_PASSWORD) && !has_secret(CERTIFICATE) {
+            self.problem(
+                CERTIFICATE_PASSWORD,
+                "There is no certificate that it could open.",
+                format!("Give `{CERTIFICATE}` too, or leave the password out."),
+            );
+        }
+        match given.as_slice() {
+            [] => {
+                self.problem(
+                    SECRET,
+                    "There is no credential.",
+                    format!(
+                        "Create a client secret under `Certificates & secrets` and give its value, or give `{CERTIFICATE}` or `{TOKEN_FILE}` in its place."
+                    ),
+                );
+                None
+            }
+            [Credential::TokenFile] => self.token_file(),
+            [one] => Some(*one),
+            [first, others @ ..] => {
+                let key = others.last().unwrap_or(first).key();
+                let keys: Vec<&str> = given.iter().map(|one| one.key()).collect();
+                self.problem(
+                    key,
+                    format!("There is more than one credential: {}.", keys.join(", ")),
+                    "Keep the one that the application signs in with, and leave out the others.",
+                );
+                None
+            }
+        }
+    }
+
+    fn token_file(&mut self) -> Option<Credential> {
+        let path = self.text(TOKEN_FILE)?;
+        if path.starts_with('/') {
+            return Some(Credential::TokenFile);
+        }
+        self.problem(
+            TOKEN_FILE,
+            "It is not an absolute path.",
+            "Give the path from the root, as the environment variable `AZURE_FEDERATED_TOKEN_FILE` has it.",
+        );
+        None
     }
 
     fn groups(&mut self) -> Option<Scope> {

@@ -5,6 +5,7 @@ pub mod simulator;
 pub mod artefacts;
 pub mod browser;
 pub mod host;
+pub mod identity;
 pub mod scim;
 pub mod server;
 pub mod showcase;

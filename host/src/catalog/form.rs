@@ -62,6 +62,13 @@ impl SecretChanges {
         self
     }
 
+    /// The same with a secret that is to be forgotten.
+    #[must_use]
+    pub fn forget(mut self, key: &str) -> Self {
+        self.member(key, Value::Null);
+        self
+    }
+
     /// The same with another last day of a secret that stays.
     #[must_use]
     pub fn note(mut self, key: &str, expires_on: Option<&str>) -> Self {

@@ -8,6 +8,7 @@
 
 mod assignments;
 mod book;
+mod certificate;
 mod connector;
 mod draft;
 mod error;

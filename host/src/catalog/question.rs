@@ -176,11 +176,13 @@ impl Catalog {
 
         let kept: BTreeSet<String> = base.secrets.keys().cloned().collect();
         let present = present(kept.clone(), &changes, &mut findings);
-        let declared = self
+        let examined = self
             .examine(&wanted, &settings, &present, &mut findings)
             .await?;
         findings.end()?;
-        let description = declared.ok_or(CatalogError::NotFound("connector type"))?;
+        let description = examined
+            .ok_or(CatalogError::NotFound("connector type"))?
+            .description;
 
         let mut secrets = Secrets::new();
         let mut borrowed = None;

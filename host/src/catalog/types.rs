@@ -271,11 +271,16 @@ impl Types for Installed {
             .await
             .map_err(refused)?;
         let request = RunRequest::new(&settings.plugin, map, &[], Mode::Snapshot, None);
-        within(ASKING, async {
+        let lines = within(ASKING, async {
             let mut instance = plugin.open(Some(&connected.session)).await?;
             instance.check(&request).await
         })
-        .await
+        .await?;
+        Ok(connected
+            .certificate_line()
+            .into_iter()
+            .chain(lines)
+            .collect())
     }
 
     async fn discover(

@@ -31,15 +31,18 @@ impl Check {
         let settings = self.settings.read(&plugin)?;
         let map = self.settings.map(&plugin).await?;
         let egress = self.network.egress()?;
-        let session = match run::connect(&plugin, &settings, &egress).await {
-            Ok(connected) => connected.session,
+        let connected = match run::connect(&plugin, &settings, &egress).await {
+            Ok(connected) => connected,
             Err(ConnectError::Problems(problems)) => return Err(Mistakes(problems).into()),
             Err(ConnectError::Fault(fault)) => return self.fault(&fault),
         };
         let request = RunRequest::new(&settings.plugin, &map, &[], Mode::Snapshot, None);
-        let mut instance = plugin.open(Some(&session)).await?;
+        let mut instance = plugin.open(Some(&connected.session)).await?;
         match instance.check(&request).await {
-            Ok(lines) => self.lines(&lines),
+            Ok(lines) => {
+                let own = connected.certificate_line().into_iter();
+                self.lines(&own.chain(lines).collect::<Vec<_>>())
+            }
             Err(error) => self.fault(&error.into_fault()),
         }
     }

@@ -247,6 +247,9 @@ pub(super) struct NetworkArguments {
     /// Reach the network through this proxy, or `system` for the one of the environment.
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
+    /// Let files in this folder be sent to token endpoints as federated tokens, where the settings name one.
+    #[arg(long = "token-folder", value_name = "FOLDER")]
+    token_folders: Vec<PathBuf>,
 }
 
 impl NetworkArguments {
@@ -256,6 +259,7 @@ impl NetworkArguments {
             ca_files: self.ca_files.clone(),
             proxy: self.proxy.clone(),
             quota: self.quota,
+            token_folders: self.token_folders.clone(),
             ..NetworkOptions::default()
         })?)
     }

@@ -71,6 +71,10 @@ section! {
         /// declared window, such as a half where other programs use the same application.
         #[serde(with = "text::required")]
         pub quota: QuotaPolicy = QuotaPolicy::Declared;
+        /// Folders in which files with federated tokens may lie, such as those of a workload identity. A
+        /// connector's settings name the file, and what it holds is sent to the connector's token endpoint, so
+        /// give folders that hold nothing else. Without any, no file is sent.
+        pub token_folders: Vec<PathBuf> = Vec::new(), example "[\"/var/run/secrets/azure/tokens\"]";
     }
 }
 
@@ -179,6 +183,7 @@ impl NetworkPolicy {
             ca_files: self.ca_files.clone(),
             proxy: self.proxy.clone(),
             quota: self.quota,
+            token_folders: self.token_folders.clone(),
             ..NetworkOptions::default()
         }
     }

@@ -157,6 +157,10 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("holdings", include_str!("migrations/0006_holdings.sql")),
     ("run_log", include_str!("migrations/0007_run_log.sql")),
     ("draft", include_str!("migrations/0008_draft.sql")),
+    (
+        "certificate",
+        include_str!("migrations/0009_certificate.sql"),
+    ),
 ];
 
 /// An instant as it is kept: Unix milliseconds.

@@ -21,6 +21,7 @@ use tokio::{sync, time::Instant};
 use super::{
     Authentication, Secrets,
     allow::Origin,
+    certificate::CertificateFacts,
     error::EgressError,
     pace::back_off,
     scrub::Patterns,
@@ -38,8 +39,8 @@ const MARGIN: Duration = Duration::from_secs(300);
 const ATTEMPTS: u32 = 3;
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How many of its tokens a gateway keeps from the guest's eyes.
-const TOKENS: usize = 16;
+/// How many of its tokens and assertions a gateway keeps from the guest's eyes.
+const TOKENS: usize = 32;
 const MOST_ROLES: usize = 500;
 
 /// What a credential grants.
@@ -57,7 +58,7 @@ pub struct Grant {
 pub struct Refusal {
     /// HTTP status, 0 where there was no answer.
     pub status: u16,
-    /// OAuth `error`, or one of `unreachable`, `denied`, `malformed`.
+    /// OAuth `error`, or one of `unreachable`, `denied`, `malformed`, `unproven`.
     pub error: String,
     /// What was said about it, at most 4 KiB, without secrets.
     pub description: String,
@@ -124,7 +125,7 @@ struct OAuth {
 #[derive(Default)]
 struct Getting {
     failed: Option<(Instant, Refusal)>,
-    /// Earlier ones may still be good, and be in an answer that is on its way.
+    /// Earlier ones may still be good, and be in an answer that is on its way; assertions too.
     tokens: VecDeque<SecretString>,
 }
 
@@ -267,12 +268,10 @@ impl Credential {
         let remembered = getting.failed.as_ref().filter(|(until, _)| now < *until);
         let failure = match remembered {
             Some((_, refusal)) => refusal.clone(),
-            None => match self.exchange(oauth).await {
+            None => match self.exchange(oauth, &mut getting.tokens).await {
                 Ok(token) => {
                     getting.failed = None;
-                    getting.tokens.push_front(token.value.clone());
-                    getting.tokens.truncate(TOKENS);
-                    return Ok(self.take(oauth, token, &getting.tokens));
+                    return Ok(self.take(oauth, token, &mut getting.tokens));
                 }
                 Err((failure, memory)) => {
                     getting.failed = Some((Instant::now() + memory, failure.clone()));
@@ -287,14 +286,21 @@ impl Credential {
         }
     }
 
-    fn take(&self, oauth: &OAuth, token: Token, tokens: &VecDeque<SecretString>) -> Grant {
-        let grant = token.grant(Instant::now());
-        // First hidden, then used.
-        let patterns = Arc::new(Patterns::new(self.secrets.iter().chain(tokens)));
+    /// From now on nobody sees it.
+    fn hide(&self, secret: SecretString, hidden: &mut VecDeque<SecretString>) {
+        hidden.push_front(secret);
+        hidden.truncate(TOKENS);
+        let patterns = Arc::new(Patterns::new(self.secrets.iter().chain(&*hidden)));
         *self
             .patterns
             .write()
             .unwrap_or_else(PoisonError::into_inner) = patterns;
+    }
+
+    fn take(&self, oauth: &OAuth, token: Token, hidden: &mut VecDeque<SecretString>) -> Grant {
+        let grant = token.grant(Instant::now());
+        // First hidden, then used.
+        self.hide(token.value.clone(), hidden);
         *oauth
             .current
             .write()
@@ -304,11 +310,15 @@ impl Credential {
 
     /// Asks for a token, a few times where that may help. A failure comes with the time for which
     /// to remember it.
-    async fn exchange(&self, oauth: &OAuth) -> Result<Token, (Refusal, Duration)> {
+    async fn exchange(
+        &self,
+        oauth: &OAuth,
+        hidden: &mut VecDeque<SecretString>,
+    ) -> Result<Token, (Refusal, Duration)> {
         let deadline = Instant::now() + EXCHANGE_TIMEOUT;
         let mut attempt = 1;
         loop {
-            let failure = match tokio::time::timeout_at(deadline, oauth.client.request()).await {
+            let failure = match tokio::time::timeout_at(deadline, self.ask(oauth, hidden)).await {
                 Ok(Ok(issued)) => {
                     return Token::new(issued, Instant::now())
                         .map_err(|refusal| (refusal, REFUSED));
@@ -326,6 +336,27 @@ impl Credential {
             }
             attempt += 1;
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Asks once, with a fresh proof.
+    async fn ask(
+        &self,
+        oauth: &OAuth,
+        hidden: &mut VecDeque<SecretString>,
+    ) -> Result<Issued, Failure> {
+        let proof = oauth.client.prove().await?;
+        if let Some(secret) = proof.fresh() {
+            self.hide(secret.clone(), hidden);
+        }
+        oauth.client.request(&proof).await
+    }
+
+    /// What may be known of the client's certificate, where it has one.
+    pub(super) fn certificate(&self) -> Option<&CertificateFacts> {
+        match &self.scheme {
+            Scheme::None | Scheme::Bearer(_) => None,
+            Scheme::OAuth(oauth) => oauth.client.certificate(),
         }
     }
 

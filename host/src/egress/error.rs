@@ -4,6 +4,8 @@ use std::{error::Error, io, path::PathBuf};
 
 use super::{
     allow::{Origin, OriginError},
+    certificate::CertificateError,
+    federated::TokenFileError,
     resolve::ResolveError,
 };
 
@@ -48,6 +50,22 @@ pub enum EgressError {
         key: String,
         /// What is wrong with it; never the value.
         reason: &'static str,
+    },
+    /// The client's certificate can't prove it.
+    #[error("the secret setting `{key}` can't be used: {source}")]
+    Certificate {
+        /// Key of the secret setting to correct.
+        key: String,
+        /// What is wrong with it.
+        source: CertificateError,
+    },
+    /// The file with the client's federated token can't be used.
+    #[error("the file that the setting `{key}` names can't be used: {source}")]
+    TokenFile {
+        /// Key of the setting.
+        key: String,
+        /// What is wrong with it.
+        source: TokenFileError,
     },
     /// Something that this version can't do.
     #[error("{0}")]

@@ -21,6 +21,7 @@ use super::{
     Limits,
     allow::{Origin, Reach},
     body::{Body, BodyLimits},
+    certificate::CertificateFacts,
     client::Transport,
     credential::{Credential, Grant, Refusal},
     error::{SendError, SendErrorKind},
@@ -221,6 +222,12 @@ impl Gateway {
     /// What the authority answered instead.
     pub async fn ready(&self) -> Result<Grant, Refusal> {
         self.credential.ready().await
+    }
+
+    /// What may be known of the client's certificate, where it has one.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&CertificateFacts> {
+        self.credential.certificate()
     }
 
     /// Gets a new token, unless that has been done within the last ten seconds and the source has not answered 401

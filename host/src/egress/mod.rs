@@ -17,13 +17,16 @@
 
 mod allow;
 mod body;
+mod certificate;
 mod client;
 mod credential;
 mod error;
+mod federated;
 mod gate;
 mod gateway;
 mod headers;
 mod pace;
+mod proof;
 mod resolve;
 mod scrub;
 #[cfg(test)]
@@ -37,16 +40,20 @@ use secrecy::SecretString;
 
 pub use allow::{Origin, OriginError};
 pub use body::Body;
+pub use certificate::{CertificateError, CertificateFacts};
 pub use client::tls;
 pub use credential::{Grant, Refusal};
 pub use error::{BodyError, EgressError, SendError, SendErrorKind};
+pub use federated::TokenFileError;
 pub use gate::Throttle;
 pub use gateway::Gateway;
 pub use pace::{QuotaUse, WaitReason};
 pub use usage::Usage;
 
+pub(crate) use certificate::ClientCertificate;
 use client::Recipe;
 pub(crate) use client::for_operator;
+pub(crate) use proof::{certificate as valid_certificate, password_key};
 
 /// The values of secret settings by key.
 pub type Secrets = BTreeMap<String, SecretString>;
@@ -64,6 +71,8 @@ pub struct NetworkOptions {
     pub proxy: Option<String>,
     /// Which quota is kept towards vendors.
     pub quota: QuotaPolicy,
+    /// Folders in which files with federated tokens may lie; without any, no file is sent as a token.
+    pub token_folders: Vec<PathBuf>,
     /// Until a connection stands, name resolution and TLS included.
     pub connect_timeout: Duration,
     /// From the request to the head of its response.
@@ -81,6 +90,7 @@ impl Default for NetworkOptions {
             ca_files: Vec::new(),
             proxy: None,
             quota: QuotaPolicy::Declared,
+            token_folders: Vec::new(),
             connect_timeout: Duration::from_secs(10),
             response_timeout: Duration::from_secs(100),
             idle_timeout: Duration::from_secs(60),
@@ -169,15 +179,20 @@ pub struct ClientCredentials {
     pub audience: Vec<String>,
 }
 
-/// What proves a client, by the key of a secret setting.
+/// What proves a client, by the key of a setting.
 #[derive(Debug, Clone)]
 pub enum Proof {
     /// A shared secret.
     ClientSecret(String),
-    /// A private key and certificate.
+    /// A private key and certificate; the secret of this key with `Password` behind it opens them.
     Certificate(String),
-    /// A token of another identity provider.
-    FederatedToken(String),
+    /// A token of another identity provider, in a file of the host's.
+    FederatedToken {
+        /// The setting's key.
+        setting: String,
+        /// The file, as the setting names it.
+        file: PathBuf,
+    },
 }
 
 /// The vendor's rate quota, counted for each origin: `units` in any `window_ms`.
@@ -275,7 +290,8 @@ impl Egress {
     }
 
     /// Opens a gateway for one run. `declared_hosts` is what the plugin's description names. Opens
-    /// no connection; a token is got when it is first needed.
+    /// no connection; a token is got when it is first needed. Where the client's certificate is
+    /// encrypted, opening it may keep the thread for a second.
     ///
     /// # Errors
     /// Where an origin of the connection isn't allowed, a secret is missing, or the connection asks

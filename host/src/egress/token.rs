@@ -1,7 +1,7 @@
 //! Asking a token endpoint for a token (RFC 6749, 4.4).
 
 use std::{
-    borrow::Cow,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -14,17 +14,19 @@ use oauth2::{
     TokenResponse, TokenUrl,
     basic::{BasicClient, BasicErrorResponse, BasicTokenType},
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use url::Url;
 
 use super::{
-    ClientCredentials, Proof, Secrets,
+    ClientCredentials, Secrets,
     allow::{Origin, Reach},
     body::{Body, BodyLimits},
+    certificate::CertificateFacts,
     client::Transport,
-    credential::{self, Refusal},
+    credential::Refusal,
     error::{EgressError, SendError, SendErrorKind},
     headers,
+    proof::{Proven, Prover},
     scrub::Scrubber,
     usage::Counters,
 };
@@ -67,33 +69,6 @@ impl Failure {
     }
 }
 
-/// What proves that it is this client.
-enum Prover {
-    Secret(SecretString),
-}
-
-impl Prover {
-    /// Another kind of proof is another case here and in [`Prover::parameters`].
-    fn new(proof: &Proof, secrets: &Secrets) -> Result<Self, EgressError> {
-        match proof {
-            Proof::ClientSecret(key) => Ok(Self::Secret(credential::secret(secrets, key)?.clone())),
-            Proof::Certificate(key) => Err(EgressError::Unsupported(format!(
-                "this version can't prove a client by a certificate (setting `{key}`); use a client secret"
-            ))),
-            Proof::FederatedToken(key) => Err(EgressError::Unsupported(format!(
-                "this version can't prove a client by a federated token (setting `{key}`); use a client secret"
-            ))),
-        }
-    }
-
-    /// The form's fields that prove it.
-    fn parameters(&self) -> Vec<(&'static str, Cow<'_, str>)> {
-        match self {
-            Self::Secret(secret) => vec![("client_secret", Cow::Borrowed(secret.expose_secret()))],
-        }
-    }
-}
-
 /// Gets tokens from one endpoint for one client.
 pub(super) struct TokenClient {
     client_id: ClientId,
@@ -130,10 +105,10 @@ impl<'c> AsyncHttpClient<'c> for Exchange {
 }
 
 impl TokenClient {
-    /// `origin` is the endpoint's, and allowed.
+    /// `origin` is the endpoint's, and allowed. Files with tokens lie in `folders`.
     pub(super) fn new(
         credentials: &ClientCredentials,
-        secrets: &Secrets,
+        (secrets, folders): (&Secrets, &[PathBuf]),
         (endpoint, origin, reach): (Url, Origin, Reach),
         transport: Arc<Transport>,
         counters: Arc<Counters>,
@@ -141,7 +116,7 @@ impl TokenClient {
         Ok(Self {
             client_id: ClientId::new(credentials.client_id.clone()),
             scope: credentials.scope.clone(),
-            prover: Prover::new(&credentials.proof, secrets)?,
+            prover: Prover::new(&credentials.proof, secrets, folders)?,
             endpoint: TokenUrl::from_url(endpoint),
             origin,
             reach,
@@ -150,8 +125,18 @@ impl TokenClient {
         })
     }
 
+    /// What may be known of the client's certificate, where it has one.
+    pub(super) fn certificate(&self) -> Option<&CertificateFacts> {
+        self.prover.certificate()
+    }
+
+    /// What is sent as proof with the next request.
+    pub(super) async fn prove(&self) -> Result<Proven, Failure> {
+        self.prover.prove(&self.client_id, &self.endpoint).await
+    }
+
     /// Asks once.
-    pub(super) async fn request(self: &Arc<Self>) -> Result<Issued, Failure> {
+    pub(super) async fn request(self: &Arc<Self>, proof: &Proven) -> Result<Issued, Failure> {
         let http = Exchange {
             client: Arc::clone(self),
             seen: Arc::default(),
@@ -164,7 +149,7 @@ impl TokenClient {
         if let Some(scope) = &self.scope {
             request = request.add_scope(Scope::new(scope.clone()));
         }
-        for (name, value) in self.prover.parameters() {
+        for (name, value) in proof.fields() {
             request = request.add_extra_param(name, value);
         }
         let answer = request.request_async(&http).await;

@@ -226,15 +226,15 @@ impl Instance {
         &mut self,
         settings: &PluginSettings,
     ) -> Result<Result<Connection, Vec<Problem>>, CallError> {
-        let settings = convert::settings(settings);
+        let given = convert::settings(settings);
         let outcome = call!(
             self,
             self.limits.cpu_ms,
             self.limits.wall_ms,
-            call_connect(&settings)
+            call_connect(&given)
         )?;
         Ok(match outcome {
-            Ok(connection) => Ok(convert::connection(connection)?),
+            Ok(connection) => Ok(convert::connection(connection, settings)?),
             Err(problems) => Err(convert::problems(problems)),
         })
     }

@@ -6,6 +6,7 @@
 //! next one for the same connector.
 
 mod begin;
+mod certificate;
 mod guard;
 mod patience;
 mod progress;
@@ -108,15 +109,25 @@ pub async fn connect(
         .await
         .map_err(call)?
         .map_err(ConnectError::Problems)?;
-    let limits = plugin.limits();
-    let gateway = egress
-        .gateway(
-            connection,
-            &plugin.description().hosts,
-            settings.secrets.clone(),
-            egress_limits(limits),
-        )
-        .map_err(|error| ConnectError::Fault(egress_fault(&error)))?;
+    let opening = {
+        let (egress, secrets) = (Arc::clone(egress), settings.secrets.clone());
+        let (hosts, limits) = (
+            plugin.description().hosts.clone(),
+            egress_limits(plugin.limits()),
+        );
+        // An encrypted certificate takes its time.
+        tokio::task::spawn_blocking(move || egress.gateway(connection, &hosts, secrets, limits))
+    };
+    let opened = opening.await.map_err(|error| {
+        ConnectError::Fault(Fault {
+            kind: FaultKind::Transient,
+            code: "egress.aborted".into(),
+            message: error.to_string(),
+            remedy: None,
+            setting: None,
+        })
+    })?;
+    let gateway = opened.map_err(|error| ConnectError::Fault(egress_fault(&error)))?;
     Ok(Connected {
         session: Session {
             gateway,
@@ -146,12 +157,25 @@ fn egress_limits(limits: &Limits) -> EgressLimits {
 }
 
 fn egress_fault(error: &EgressError) -> Fault {
+    let (code, remedy, setting) = match error {
+        EgressError::Certificate { key, source } => (source.code(), source.remedy(), key),
+        EgressError::TokenFile { key, source } => ("egress.token-file", source.remedy(), key),
+        _ => {
+            return Fault {
+                kind: FaultKind::Configuration,
+                code: "egress.denied".into(),
+                message: error.to_string(),
+                remedy: None,
+                setting: None,
+            };
+        }
+    };
     Fault {
         kind: FaultKind::Configuration,
-        code: "egress.denied".into(),
+        code: code.into(),
         message: error.to_string(),
-        remedy: None,
-        setting: None,
+        remedy: Some(remedy.to_owned()),
+        setting: Some(setting.clone()),
     }
 }
 

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::audit::Actor;
 use crate::database::{Database, DatabaseError, instant, millis};
-use crate::egress::Secrets;
+use crate::egress::{CertificateFacts, Secrets};
 
 pub use key::{Key, KeyError, KeyPlace};
 
@@ -77,10 +77,13 @@ pub struct SecretNote {
     pub set_at: Timestamp,
     /// Name of who set it.
     pub set_by: String,
-    /// The last day on which it is valid, as the administrator noted it.
+    /// The last day on which it is valid, as its certificate says, or else as the administrator noted it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = Date)]
     pub expires_on: Option<Date>,
+    /// What may be known of the certificate that it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateFacts>,
 }
 
 /// A secret to be kept.
@@ -120,7 +123,7 @@ impl Vault {
         sqlx::query(
             "INSERT INTO secret (owner, name, key_id, sealed, set_at, set_by, expires_on) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (owner, name) DO UPDATE SET \
-             key_id = $3, sealed = $4, set_at = $5, set_by = $6, expires_on = $7",
+             key_id = $3, sealed = $4, set_at = $5, set_by = $6, expires_on = $7, certificate = NULL",
         )
         .bind(new.owner.to_string())
         .bind(new.name)
@@ -154,6 +157,27 @@ impl Vault {
         Ok(done.rows_affected() > 0)
     }
 
+    /// Notes what may be known of a secret that is a certificate.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn note_certificate(
+        &self,
+        connection: &mut SqliteConnection,
+        owner: Uuid,
+        name: &str,
+        facts: &CertificateFacts,
+    ) -> Result<(), VaultError> {
+        let facts = serde_json::to_string(facts).map_err(corrupt)?;
+        sqlx::query("UPDATE secret SET certificate = $3 WHERE owner = $1 AND name = $2")
+            .bind(owner.to_string())
+            .bind(name)
+            .bind(facts)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
     /// Forgets a secret, or, without a name, all of an owner's.
     ///
     /// # Errors
@@ -182,23 +206,27 @@ impl Vault {
         owner: Uuid,
     ) -> Result<Vec<SecretNote>, VaultError> {
         let rows = sqlx::query(
-            "SELECT name, set_at, set_by, expires_on FROM secret WHERE owner = $1 ORDER BY name",
+            "SELECT name, set_at, set_by, expires_on, certificate FROM secret WHERE owner = $1 \
+             ORDER BY name",
         )
         .bind(owner.to_string())
         .fetch_all(connection)
         .await?;
         let notes = rows.iter().map(|row| {
             let expires_on: Option<&str> = row.try_get("expires_on")?;
+            let expires_on = expires_on.map(str::parse::<Date>).transpose();
+            let certificate: Option<&str> = row.try_get("certificate")?;
+            let certificate: Option<CertificateFacts> = certificate
+                .map(serde_json::from_str)
+                .transpose()
+                .map_err(corrupt)?;
+            let end = certificate.as_ref().map(CertificateFacts::last_day);
             Ok(SecretNote {
                 name: row.try_get("name")?,
                 set_at: instant(row.try_get("set_at")?)?,
                 set_by: row.try_get("set_by")?,
-                expires_on: expires_on
-                    .map(|date| {
-                        date.parse::<Date>()
-                            .map_err(|error| DatabaseError::Corrupt(error.to_string()))
-                    })
-                    .transpose()?,
+                expires_on: end.or(expires_on.map_err(corrupt)?),
+                certificate,
             })
         });
         let notes: Result<_, DatabaseError> = notes.collect();
@@ -239,8 +267,8 @@ impl Vault {
     ) -> Result<(), VaultError> {
         for (name, secret) in self.reveal(connection, from).await? {
             sqlx::query(
-                "INSERT INTO secret (owner, name, key_id, sealed, set_at, set_by, expires_on) \
-                 SELECT $1, name, $2, $3, set_at, set_by, expires_on FROM secret \
+                "INSERT INTO secret (owner, name, key_id, sealed, set_at, set_by, expires_on, certificate) \
+                 SELECT $1, name, $2, $3, set_at, set_by, expires_on, certificate FROM secret \
                  WHERE owner = $4 AND name = $5",
             )
             .bind(to.to_string())
@@ -360,6 +388,10 @@ impl Vault {
             current: self.key.id().to_owned(),
         }
     }
+}
+
+fn corrupt(error: impl std::fmt::Display) -> DatabaseError {
+    DatabaseError::Corrupt(error.to_string())
 }
 
 fn cipher(key: &Key) -> XChaCha20Poly1305 {

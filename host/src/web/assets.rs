@@ -34,10 +34,11 @@ const STYLE: &str = concat!(
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, media type and content.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 10] = [
     ("style.css", "text/css; charset=utf-8", STYLE),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ("app.js", SCRIPT, include_str!("assets/app.js")),
+    ("file.js", SCRIPT, include_str!("assets/file.js")),
     ("filter.js", SCRIPT, include_str!("assets/filter.js")),
     ("live.js", SCRIPT, include_str!("assets/live.js")),
     ("maps.js", SCRIPT, include_str!("assets/maps.js")),

@@ -11,6 +11,7 @@ use super::sent::Sent;
 use crate::api::problem::Problem;
 use crate::catalog::SecretChanges;
 use crate::contract::{Description, Setting, SettingKind};
+use crate::egress::password_key;
 use crate::vault::SecretNote;
 
 /// Fields for settings and secrets.
@@ -46,7 +47,13 @@ pub(super) enum Input {
     Lines(String),
     /// A JSON object.
     Document(String),
-    Secret(Option<SecretNote>),
+    Secret {
+        known: Option<SecretNote>,
+        /// Whether it is a certificate, which comes in a file: one whose password is another setting.
+        is_certificate: bool,
+        /// Whether the day on which it ends is to be noted.
+        is_dated: bool,
+    },
 }
 
 /// One choice of a field.
@@ -78,13 +85,20 @@ impl SettingsForm {
         let fields = settings.filter(|setting| Some(setting.key.as_str()) != but);
         Self {
             fields: fields
-                .map(|setting| field(setting, values.get(&setting.key), secrets))
+                .map(|setting| {
+                    let of = (setting, description.settings.as_slice());
+                    field(of, values.get(&setting.key), secrets)
+                })
                 .collect(),
         }
     }
 }
 
-fn field(setting: &Setting, value: Option<&Value>, secrets: &[SecretNote]) -> Field {
+fn field(
+    (setting, all): (&Setting, &[Setting]),
+    value: Option<&Value>,
+    secrets: &[SecretNote],
+) -> Field {
     let usual = usual(setting);
     let text = |value: Option<&Value>| match value {
         None | Some(Value::Null) => String::new(),
@@ -124,7 +138,17 @@ fn field(setting: &Setting, value: Option<&Value>, secrets: &[SecretNote]) -> Fi
         SettingKind::Document => Input::Document(text(value)),
         SettingKind::Secret => {
             let known = secrets.iter().find(|note| note.name == setting.key);
-            Input::Secret(known.cloned())
+            let is_declared = |key: &str| all.iter().any(|other| other.key == key);
+            let is_certificate = is_declared(&password_key(&setting.key));
+            let is_password = setting
+                .key
+                .strip_suffix("Password")
+                .is_some_and(is_declared);
+            Input::Secret {
+                known: known.cloned(),
+                is_certificate,
+                is_dated: !is_certificate && !is_password,
+            }
         }
     };
     Field {
@@ -239,8 +263,13 @@ fn read_secret(
     // Space at its end may be part of a secret, but then it isn't all of it.
     let value = sent.get(&path).filter(|value| !value.trim().is_empty());
     let known = secrets.iter().find(|note| note.name == setting.key);
+    if value.is_none() && sent.is_ticked(&format!("{path}.forget")) {
+        return changes.forget(&setting.key);
+    }
     match (value, known) {
         (Some(value), _) => changes.set(&setting.key, value, date),
+        // A certificate tells its end itself.
+        (None, Some(known)) if known.certificate.is_some() => changes,
         (None, Some(known)) if known.expires_on.map(|date| date.to_string()).as_deref() != date => {
             changes.note(&setting.key, date)
         }

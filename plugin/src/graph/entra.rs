@@ -5,7 +5,7 @@
 
 use crate::contract::{Fault, FaultKind};
 use crate::fault::shown;
-use crate::settings::{SECRET, Settings};
+use crate::settings::{CERTIFICATE, Credential, SECRET, Settings, TOKEN_FILE};
 
 /// What the authority answered instead of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,13 +87,48 @@ fn numbered(number: u32) -> Option<Explanation> {
         ),
         700_024 => (
             "The credential's assertion is outside of its validity, so the clock here or its lifetime is wrong.",
-            "Set the host's clock right.",
+            "Set the host's clock right; where the assertion is a federated token, see that its file is replaced in time.",
             None,
         ),
-        700_027 | 700_021 | 70_021 => (
-            "The tenant does not know the certificate or the federated identity that was presented.",
-            "Compare what is registered under `Certificates & secrets` with what is configured.",
+        700_027 | 7_000_272 => (
+            "The application does not know the certificate, or it has ended.",
+            "Compare the thumbprint with those under `Certificates & secrets` > `Certificates`, and upload the certificate there (without its key).",
+            Some(CERTIFICATE),
+        ),
+        700_021 | 700_023 => (
+            "The assertion was made for another application or another token endpoint.",
+            "Compare tenant, client ID, cloud and `loginEndpoint`; where the assertion is a federated token, compare its audience with `api://AzureADTokenExchange`.",
+            Some("clientId"),
+        ),
+        50_013 => (
+            "The assertion's signature is not that of a key that Entra knows.",
+            "See that the issuer publishes the key that it signs with, and that Entra can read it there.",
             None,
+        ),
+        50_027 => (
+            "Entra can't read the assertion.",
+            "See that the file holds the identity provider's token; a certificate needs an RSA key.",
+            None,
+        ),
+        700_211 => (
+            "The application trusts no federated credential of the token's issuer.",
+            "Compare `iss` of the token with `Issuer` under `Certificates & secrets` > `Federated credentials`, to the last slash.",
+            Some(TOKEN_FILE),
+        ),
+        700_212 => (
+            "The federated token was made for another audience.",
+            "Let the identity provider issue it for `api://AzureADTokenExchange`, or for what `Audience` says under `Certificates & secrets` > `Federated credentials`.",
+            Some(TOKEN_FILE),
+        ),
+        700_213 => (
+            "The application trusts no federated credential of the token's subject.",
+            "Compare `sub` of the token with `Subject identifier` under `Certificates & secrets` > `Federated credentials`; case counts.",
+            Some(TOKEN_FILE),
+        ),
+        70_021 => (
+            "The application trusts no federated credential like the token that was presented.",
+            "Compare issuer, subject and audience of the token with those under `Certificates & secrets` > `Federated credentials`.",
+            Some(TOKEN_FILE),
         ),
         90_055 => (
             "The tenant gets too many requests for tokens.",
@@ -157,7 +192,7 @@ fn by_error(
 ) -> (FaultKind, String, String, Option<&'static str>) {
     let said = shown(&refusal.description);
     let compare =
-        "Compare tenant, client ID, secret and cloud with the application's registration."
+        "Compare tenant, client ID, credential and cloud with the application's registration."
             .to_owned();
     match (refusal.error.as_str(), refusal.status) {
         ("unreachable", _) => (
@@ -184,6 +219,15 @@ fn by_error(
             "Check `loginEndpoint` and any proxy on the way.".to_owned(),
             Some("loginEndpoint"),
         ),
+        ("unproven", _) => (
+            FaultKind::Configuration,
+            format!(
+                "The host could not make the {} ready: {said}",
+                settings.credential.name()
+            ),
+            "Mend what it says, or let the operator do it.".to_owned(),
+            Some(settings.credential.key()),
+        ),
         ("temporarily_unavailable" | "server_error", _) | (_, 500..=599) => (
             FaultKind::Transient,
             format!("Entra can't issue tokens at the moment: {said}"),
@@ -198,9 +242,17 @@ fn by_error(
         ),
         ("invalid_client", _) => (
             FaultKind::Authentication,
-            format!("Entra does not accept the client secret: {said}"),
-            "Enter the value of a valid client secret.".to_owned(),
-            Some(SECRET),
+            format!(
+                "Entra does not accept the {}: {said}",
+                settings.credential.name()
+            ),
+            match settings.credential {
+                Credential::Secret => "Enter the value of a valid client secret.".to_owned(),
+                Credential::Certificate | Credential::TokenFile => {
+                    "Compare it with what is registered under `Certificates & secrets`.".to_owned()
+                }
+            },
+            Some(settings.credential.key()),
         ),
         ("unauthorized_client", _) => (
             FaultKind::Configuration,

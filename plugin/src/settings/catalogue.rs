@@ -2,7 +2,7 @@
 
 use crate::contract::{Choice, Setting, SettingKind};
 
-use super::{CLOUDS, Priority, SECRET};
+use super::{CERTIFICATE, CERTIFICATE_PASSWORD, CLOUDS, Priority, SECRET, TOKEN_FILE};
 
 /// Every setting, in the order in which to ask for it.
 pub(crate) fn catalogue() -> Vec<Setting> {
@@ -47,8 +47,29 @@ pub(crate) fn catalogue() -> Vec<Setting> {
             SECRET,
             "Client secret",
             SettingKind::Secret,
-            true,
-            "The secret's value (not its ID) from `Certificates & secrets`. It is shown only once, when it is created.",
+            false,
+            "The secret's value (not its ID) from `Certificates & secrets`. It is shown only once, when it is created. One credential is needed: this one, a certificate or a federated token.",
+        ),
+        setting(
+            CERTIFICATE,
+            "Client certificate",
+            SettingKind::Secret,
+            false,
+            "In place of a client secret: the certificate whose public part is registered under `Certificates & secrets`, with its private key (RSA, 2048 bits or more), as PEM text or as a PFX file.",
+        ),
+        setting(
+            CERTIFICATE_PASSWORD,
+            "Password of the certificate",
+            SettingKind::Secret,
+            false,
+            "The password of the PFX file or of the encrypted private key, where there is one.",
+        ),
+        setting(
+            TOKEN_FILE,
+            "File with a federated token",
+            SettingKind::Text,
+            false,
+            "In place of a client secret: absolute path of a file on the host to which another identity provider writes its token, as `AZURE_FEDERATED_TOKEN_FILE` names it. The host's operator must allow its folder.",
         ),
         Setting {
             default_value: Some("\"all\"".to_owned()),

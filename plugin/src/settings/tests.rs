@@ -121,6 +121,11 @@ fn each_wrong_field_is_one_problem_with_path_and_remedy() {
             "clientSecret",
             "among the plain settings",
         ),
+        (
+            r#""clientCertificate":"s""#,
+            "clientCertificate",
+            "among the plain settings",
+        ),
         (r#""tenant":"x""#, "tenant", "no such setting"),
     ] {
         let problems = parse(&with(members), &[SECRET]).unwrap_err();
@@ -168,6 +173,61 @@ fn a_secret_that_is_missing_or_unknown_is_a_problem() {
         parse(&with(""), &[SECRET, "password"]).unwrap_err()[0].path,
         "password"
     );
+}
+
+#[test]
+fn each_credential_is_proved_by_its_own_setting() {
+    let file = r#""federatedTokenFile":"/var/run/secrets/azure/tokens/azure-identity-token""#;
+    for (members, secrets, proof) in [
+        ("", &[SECRET][..], Proof::ClientSecret(SECRET.to_owned())),
+        (
+            "",
+            &[CERTIFICATE],
+            Proof::Certificate(CERTIFICATE.to_owned()),
+        ),
+        (
+            "",
+            &[CERTIFICATE, CERTIFICATE_PASSWORD],
+            Proof::Certificate(CERTIFICATE.to_owned()),
+        ),
+        (file, &[], Proof::FederatedToken(TOKEN_FILE.to_owned())),
+    ] {
+        let connection = parse(&with(members), secrets).unwrap().connection();
+        let Authentication::ClientCredentials(credentials) = connection.authentication else {
+            panic!("{secrets:?}")
+        };
+        assert_eq!(credentials.proof, proof);
+    }
+}
+
+#[test]
+fn anything_but_one_credential_is_one_problem() {
+    let file = r#""federatedTokenFile":"/run/token""#;
+    let relative = r#""federatedTokenFile":"token""#;
+    for (members, secrets, path, part) in [
+        ("", &[][..], SECRET, "no credential"),
+        ("", &[SECRET, CERTIFICATE], CERTIFICATE, "more than one"),
+        (
+            file,
+            &[SECRET],
+            TOKEN_FILE,
+            "clientSecret, federatedTokenFile",
+        ),
+        (file, &[CERTIFICATE], TOKEN_FILE, "more than one"),
+        (file, &[SECRET, CERTIFICATE], TOKEN_FILE, "more than one"),
+        (relative, &[], TOKEN_FILE, "not an absolute path"),
+        (
+            "",
+            &[SECRET, CERTIFICATE_PASSWORD],
+            CERTIFICATE_PASSWORD,
+            "no certificate",
+        ),
+    ] {
+        let problems = parse(&with(members), secrets).unwrap_err();
+        assert_eq!(problems.len(), 1, "{members} {secrets:?}: {problems:?}");
+        assert_eq!(problems[0].path, path, "{members} {secrets:?}");
+        assert!(problems[0].message.contains(part), "{problems:?}");
+    }
 }
 
 #[test]
@@ -252,6 +312,11 @@ fn each_cloud_has_its_own_hosts_and_scope() {
         assert_eq!(credentials.audience, [graph]);
         assert_eq!(credentials.client_id, CLIENT);
         assert_eq!(credentials.proof, Proof::ClientSecret(SECRET.to_owned()));
+        let consent = good(&format!(r#""cloud":"{cloud}""#)).consent_url();
+        assert_eq!(
+            consent,
+            format!("{login}/{TENANT}/adminconsent?client_id={CLIENT}")
+        );
     }
 }
 
@@ -289,7 +354,7 @@ fn the_quota_is_that_of_a_large_tenant() {
 #[test]
 fn every_setting_of_the_catalogue_is_known_and_every_known_one_is_in_it() {
     let mut keys: Vec<String> = catalogue().into_iter().map(|setting| setting.key).collect();
-    keys.retain(|key| key != SECRET);
+    keys.retain(|key| !SECRETS.contains(&key.as_str()));
     assert_eq!(keys, KEYS);
     for setting in catalogue() {
         if let Some(default) = setting.default_value {

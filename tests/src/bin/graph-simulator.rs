@@ -64,6 +64,13 @@ struct Arguments {
     /// Its client secret
     #[arg(long, env = "GRAPH_SIMULATOR_CLIENT_SECRET", default_value = DEMO_CLIENT_SECRET, hide_env_values = true)]
     client_secret: String,
+    /// PEM file with a certificate that is registered for it; may be given more than once
+    #[arg(long, env = "GRAPH_SIMULATOR_CERTIFICATE", value_name = "FILE")]
+    certificate: Vec<PathBuf>,
+    /// JSON file with its federated credentials: a list of objects with `issuer`, `subject`, `audience` and `key` (PEM
+    /// of the provider's public RSA key)
+    #[arg(long, env = "GRAPH_SIMULATOR_FEDERATED", value_name = "FILE")]
+    federated: Option<PathBuf>,
     /// Application permissions that were granted to it, separated by commas
     #[arg(long, env = "GRAPH_SIMULATOR_PERMISSIONS", value_delimiter = ',', default_values_t = SYNC_PERMISSIONS.map(String::from))]
     permissions: Vec<String>,
@@ -81,6 +88,16 @@ fn main() -> anyhow::Result<()> {
         (0.0..=1.0).contains(&arguments.nastiness),
         "nastiness lies between 0 and 1"
     );
+    let read = |file: &PathBuf| {
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+    };
+    let certificates = arguments.certificate.iter().map(read);
+    let certificates = certificates.collect::<anyhow::Result<Vec<String>>>()?;
+    let federated = match &arguments.federated {
+        Some(file) => serde_json::from_str(&read(file)?)
+            .with_context(|| format!("{} holds no federated credentials", file.display()))?,
+        None => Vec::new(),
+    };
     let simulator = Simulator::start(SimulatorOptions {
         listen: arguments.listen,
         tls: arguments.tls,
@@ -95,6 +112,8 @@ fn main() -> anyhow::Result<()> {
         app: AppRegistration {
             client_id: arguments.client_id,
             client_secret: arguments.client_secret,
+            certificates,
+            federated,
             permissions: arguments
                 .permissions
                 .into_iter()

@@ -6,11 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use super::assertion::{ASSERTION_TYPE, Presented};
 use super::odata::Query;
 use super::records::guid;
 use super::refusal::Refusal;
 use super::render::guid_text;
-use super::state::{Guarded, Reply, State};
+use super::state::{Call, Guarded, Reply, State};
 
 /// Graph's names in the clouds; a scope must be one of them with `/.default` behind it.
 const RESOURCES: [&str; 6] = [
@@ -58,14 +59,19 @@ impl AccessTokens {
     }
 }
 
-struct Failure {
+pub(crate) struct Failure {
     status: u16,
     error: &'static str,
     number: u32,
     text: String,
 }
 
-fn failure(status: u16, error: &'static str, number: u32, text: impl Into<String>) -> Failure {
+pub(crate) fn failure(
+    status: u16,
+    error: &'static str,
+    number: u32,
+    text: impl Into<String>,
+) -> Failure {
     Failure {
         status,
         error,
@@ -76,9 +82,10 @@ fn failure(status: u16, error: &'static str, number: u32, text: impl Into<String
 
 impl State {
     /// Answers `POST /{tenant}/oauth2/v2.0/token`.
-    pub(crate) fn token(&self, tenant: &str, form: &[u8], authorization: Option<&str>) -> Reply {
-        let form = Query::parse(&String::from_utf8_lossy(form));
-        let mut reply = match self.sign_in(tenant, &form, authorization) {
+    pub(crate) fn token(&self, tenant: &str, call: &Call, authorization: Option<&str>) -> Reply {
+        let form = Query::parse(&String::from_utf8_lossy(&call.body));
+        let endpoint = format!("{}/{tenant}/oauth2/v2.0/token", call.origin);
+        let mut reply = match self.sign_in(tenant, &endpoint, &form, authorization) {
             Ok(body) => Reply::json(body.to_string().into_bytes()),
             Err(failure) => self.token_error(&failure),
         };
@@ -91,6 +98,7 @@ impl State {
     fn sign_in(
         &self,
         tenant: &str,
+        endpoint: &str,
         form: &Query,
         authorization: Option<&str>,
     ) -> Result<Value, Failure> {
@@ -130,16 +138,20 @@ impl State {
             .or(form.get("client_secret"));
         match (secret, form.get("client_assertion")) {
             (_, Some(assertion)) => {
-                let typed = form.get("client_assertion_type")
-                    == Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-                if !typed || app.assertion.as_deref() != Some(assertion) {
-                    return Err(failure(
-                        400,
-                        "invalid_request",
-                        70_021,
-                        "No matching federated identity record found for presented assertion.",
-                    ));
+                if form.get("client_assertion_type") != Some(ASSERTION_TYPE) {
+                    let text = format!(
+                        "The request body must contain the following parameter: 'client_assertion_type' with value '{ASSERTION_TYPE}'."
+                    );
+                    return Err(failure(400, "invalid_request", 900_144, text));
                 }
+                let presented = Presented {
+                    app: &app,
+                    client,
+                    endpoint,
+                    now: self.now(),
+                    seen: &self.assertions,
+                };
+                presented.check(assertion)?;
             }
             (None, None) => {
                 let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";

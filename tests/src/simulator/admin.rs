@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::faults::FaultRule;
 use super::odata::Query;
-use super::options::{Behaviour, ExpirySpelling, Quota};
+use super::options::{Behaviour, ExpirySpelling, FederatedCredential, Quota};
 use super::schema::Kind;
 use super::state::State;
 use super::tenant::{self, Operation};
@@ -331,7 +331,8 @@ impl State {
         struct Asked {
             secret: Option<String>,
             secret_expired: Option<bool>,
-            assertion: Option<String>,
+            certificates: Option<Vec<String>>,
+            federated: Option<Vec<FederatedCredential>>,
         }
         let asked: Asked = parse(body)?;
         let mut app = self.app.write();
@@ -341,8 +342,11 @@ impl State {
         if let Some(expired) = asked.secret_expired {
             app.secret_expired = expired;
         }
-        if asked.assertion.is_some() {
-            app.assertion = asked.assertion;
+        if let Some(certificates) = asked.certificates {
+            app.certificates = certificates;
+        }
+        if let Some(federated) = asked.federated {
+            app.federated = federated;
         }
         Ok(json!({}))
     }

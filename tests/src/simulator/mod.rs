@@ -17,6 +17,7 @@
 
 mod access;
 mod admin;
+mod assertion;
 mod batch;
 mod blob;
 mod chance;
@@ -59,8 +60,8 @@ pub use admin::Expiry;
 pub use faults::{FaultAction, FaultRule};
 pub use options::{
     AppRegistration, Behaviour, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_SECRET_ID, DEMO_TENANT_ID,
-    ExpirySpelling, HiddenMembers, Quota, RetryAfter, SYNC_PERMISSIONS, SimulatorOptions,
-    TenantSpec, Trick,
+    ExpirySpelling, FederatedCredential, HiddenMembers, Quota, RetryAfter, SYNC_PERMISSIONS,
+    SimulatorOptions, TenantSpec, Trick, usual_audience,
 };
 pub use schema::Kind;
 pub use stats::Statistics;
@@ -204,6 +205,12 @@ impl Simulator {
     /// Expires tokens given out so far.
     pub fn expire(&self, expiry: Expiry) {
         self.state.expire(expiry);
+    }
+
+    /// Seconds since 1970 by the simulator's clock.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.state.now()
     }
 
     /// Moves the simulator's clock forward: access and delta tokens age.

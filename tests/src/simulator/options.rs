@@ -68,6 +68,27 @@ impl TenantSpec {
     }
 }
 
+/// A federated identity credential: which tokens of another identity provider stand for the app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FederatedCredential {
+    /// `iss` of the token, compared as it is.
+    pub issuer: String,
+    /// `sub` of the token, compared as it is.
+    pub subject: String,
+    /// `aud` of the token.
+    #[serde(default = "usual_audience")]
+    pub audience: String,
+    /// PEM of the public RSA key that the provider signs with. Entra reads it from the issuer's discovery document.
+    pub key: String,
+}
+
+/// The audience that Entra proposes for federated credentials.
+#[must_use]
+pub fn usual_audience() -> String {
+    "api://AzureADTokenExchange".to_owned()
+}
+
 /// The app registration whose credentials the token endpoint knows.
 #[derive(Clone, Debug)]
 pub struct AppRegistration {
@@ -79,8 +100,10 @@ pub struct AppRegistration {
     pub secret_id: String,
     /// The secret has run out: AADSTS7000222 instead of a token.
     pub secret_expired: bool,
-    /// A client assertion that is accepted in place of the secret; `None` refuses all assertions.
-    pub assertion: Option<String>,
+    /// PEM of the certificates that are registered for it: whoever signs with the key of one needs no secret.
+    pub certificates: Vec<String>,
+    /// Other identity providers' tokens that it trusts.
+    pub federated: Vec<FederatedCredential>,
     /// Granted application permissions.
     pub permissions: BTreeSet<String>,
 }
@@ -92,7 +115,8 @@ impl Default for AppRegistration {
             client_secret: DEMO_CLIENT_SECRET.to_owned(),
             secret_id: DEMO_SECRET_ID.to_owned(),
             secret_expired: false,
-            assertion: None,
+            certificates: Vec::new(),
+            federated: Vec::new(),
             permissions: SYNC_PERMISSIONS.iter().map(ToString::to_string).collect(),
         }
     }

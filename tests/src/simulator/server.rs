@@ -194,7 +194,7 @@ fn real_answer(state: &State, call: &Call, path: &str, headers: &HeaderMap) -> R
                 call,
             );
         }
-        return state.token(tenant.trim_matches('/'), &call.body, authorization);
+        return state.token(tenant.trim_matches('/'), call, authorization);
     }
     if !path.starts_with("/v1.0/") {
         return state.refuse(&Refusal::new(404, "BadRequest", "Invalid version."), call);

@@ -7,6 +7,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bytes::Bytes;
 
 use super::access::AccessTokens;
+use super::assertion::Seen;
 use super::directory::Directory;
 use super::faults::Faults;
 use super::generate;
@@ -47,6 +48,7 @@ pub(crate) struct State {
     pub(crate) behaviour: Guarded<Behaviour>,
     pub(crate) app: Guarded<AppRegistration>,
     pub(crate) access: AccessTokens,
+    pub(crate) assertions: Seen,
     pub(crate) throttle: Throttle,
     pub(crate) faults: Faults,
     pub(crate) stats: Stats,
@@ -69,6 +71,7 @@ impl State {
             behaviour: Guarded::new(options.behaviour.clone()),
             app: Guarded::new(options.app.clone()),
             access: AccessTokens::default(),
+            assertions: Seen::default(),
             throttle: Throttle::new(options.quota),
             faults: Faults::default(),
             stats: Stats::default(),

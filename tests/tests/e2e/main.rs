@@ -20,6 +20,7 @@ mod credentials;
 mod guard;
 mod lab;
 mod partial;
+mod proofs;
 mod registry;
 mod runtimes;
 mod sandbox;

@@ -11,6 +11,7 @@ use super::{Connector, ConnectorChange, DataModelName, NewConnector, Pin};
 use crate::access::Principal;
 use crate::audit::Target;
 use crate::catalog::book::Changes;
+use crate::catalog::certificate::Certificates;
 use crate::catalog::form::SecretChange;
 use crate::catalog::input::{Findings, folded};
 use crate::catalog::profile::maps_of_other_plugins;
@@ -32,6 +33,7 @@ pub(in crate::catalog) struct SoundConnector {
     data_model: DataModelName,
     settings: Map<String, Value>,
     secrets: Secrets,
+    certificates: Certificates,
     present: BTreeSet<String>,
 }
 
@@ -77,8 +79,14 @@ impl Catalog {
             version: new.version.0,
         };
         let present = present(kept, &secrets, findings);
-        let declared = self.examine(&wanted, &settings, &present, findings).await?;
-        let data_model = declared.as_deref().map(DataModelName::of);
+        let examined = self.examine(&wanted, &settings, &present, findings).await?;
+        let connection = examined
+            .as_ref()
+            .and_then(|examined| examined.connection.as_ref());
+        self.check_certificate(connection, id, &secrets, findings)
+            .await?;
+        let certificates = self.certificates(id, &secrets).await?;
+        let data_model = examined.map(|examined| DataModelName::of(&examined.description));
         if let (Some(meant), Some(declared)) = (&new.data_model, &data_model)
             && meant != declared
         {
@@ -99,6 +107,7 @@ impl Catalog {
             data_model,
             settings,
             secrets,
+            certificates,
             present,
         }))
     }
@@ -130,7 +139,8 @@ impl Catalog {
         .bind(&by.actor.name)
         .execute(&mut *connection)
         .await?;
-        self.keep_secrets(connection, by, id, &new.secrets).await?;
+        self.keep_secrets(connection, by, id, (&new.secrets, &new.certificates))
+            .await?;
         self.step(connection, by, id, Event::Created, "it was created")
             .await?;
         let target = Target::new("connector", id, &new.name);
@@ -187,11 +197,14 @@ impl Catalog {
         let same = after.wanted() == before.wanted() && after.settings == before.settings;
         if !same || !only_notes {
             let wanted = after.wanted();
-            let declared = self
+            let examined = self
                 .examine(&wanted, &after.settings, &present, &mut findings)
                 .await?;
-            if let Some(declared) = declared {
-                after.data_model = DataModelName::of(&declared);
+            if let Some(examined) = examined {
+                after.data_model = DataModelName::of(&examined.description);
+                let connection = examined.connection.as_ref();
+                self.check_certificate(connection, id, &secrets, &mut findings)
+                    .await?;
             }
         }
         findings.end()?;
@@ -199,6 +212,7 @@ impl Catalog {
         if changes.is_empty() {
             return Ok(before);
         }
+        let certificates = self.certificates(id, &secrets).await?;
         self.database
             .write(async |connection| {
                 // What was validated is what is changed.
@@ -209,7 +223,8 @@ impl Catalog {
                 }
                 refuse_taken(connection, id, &after.name).await?;
                 self.update(connection, by, &after).await?;
-                self.keep_secrets(connection, by, id, &secrets).await?;
+                self.keep_secrets(connection, by, id, (&secrets, &certificates))
+                    .await?;
                 let target = Target::new("connector", id, &after.name);
                 let details = json!({ "changes": changes });
                 self.note(connection, by, "connector.change", target, details)
@@ -253,7 +268,7 @@ impl Catalog {
         connection: &mut SqliteConnection,
         by: &Principal,
         connector: Uuid,
-        secrets: &Secrets,
+        (secrets, certificates): (&Secrets, &Certificates),
     ) -> Result<(), CatalogError> {
         for (name, change) in secrets {
             match change {
@@ -279,6 +294,11 @@ impl Catalog {
                         .await?;
                 }
             }
+        }
+        for (name, facts) in certificates {
+            self.vault
+                .note_certificate(&mut *connection, connector, name, facts)
+                .await?;
         }
         Ok(())
     }

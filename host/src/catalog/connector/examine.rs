@@ -8,30 +8,46 @@ use serde_json::{Map, Value};
 use crate::catalog::input::Findings;
 use crate::catalog::{Catalog, CatalogError, form};
 use crate::contract::Description;
+use crate::egress::Connection;
 use crate::plugin::registry::{RegistryError, Wanted};
 
+/// What a plugin makes of settings.
+#[derive(Debug)]
+pub(in crate::catalog) struct Examined {
+    pub(in crate::catalog) description: Arc<Description>,
+    pub(in crate::catalog) connection: Option<Connection>,
+}
+
 impl Catalog {
-    /// What a plugin declares, where it can be had; whatever is wrong with settings and secrets is found.
+    /// What a plugin declares, where it can be had, and where it would connect, where nothing is wrong; whatever is
+    /// wrong with settings and secrets is found.
     pub(in crate::catalog) async fn examine(
         &self,
         wanted: &Wanted,
         settings: &Map<String, Value>,
         secrets: &BTreeSet<String>,
         findings: &mut Findings,
-    ) -> Result<Option<Arc<Description>>, CatalogError> {
+    ) -> Result<Option<Examined>, CatalogError> {
         let Some(description) = self.declared(wanted, findings).await? else {
             return Ok(None);
         };
         form::check(&description, settings, secrets, findings);
         if findings.has("settings") {
             // Nothing that a plugin should have to read.
-            return Ok(Some(description));
+            return Ok(Some(Examined {
+                description,
+                connection: None,
+            }));
         }
         let settings = form::for_plugin(&description, settings, secrets);
-        if let Err(problems) = self.types.connect(wanted, &settings).await? {
-            findings.complete(form::located(&description, problems));
-        }
-        Ok(Some(description))
+        let connected = self.types.connect(wanted, &settings).await?;
+        let connection = connected
+            .map_err(|problems| findings.complete(form::located(&description, problems)))
+            .ok();
+        Ok(Some(Examined {
+            description,
+            connection,
+        }))
     }
 
     /// The page where what must be granted is granted for these settings; none where the plugin knows none, or takes

@@ -47,7 +47,13 @@ pub(super) fn of(
     let mut warnings: Vec<Warning> = connector
         .secrets
         .iter()
-        .filter_map(|note| expiry(&note.name, note.expires_on?, today))
+        .filter_map(|note| {
+            let what = note
+                .certificate
+                .as_ref()
+                .map_or("secret", |_| "certificate");
+            expiry((&note.name, what), note.expires_on?, today)
+        })
         .collect();
     warnings.extend(of_plugin(connector, types));
     if active_maps.len() > 1 {
@@ -63,14 +69,14 @@ pub(super) fn of(
     warnings
 }
 
-fn expiry(name: &str, last_day: Date, today: Date) -> Option<Warning> {
-    const REMEDY: &str = "Create a new secret at the vendor's side and set it here.";
+fn expiry((name, what): (&str, &str), last_day: Date, today: Date) -> Option<Warning> {
+    const REMEDY: &str = "Create a new one at the vendor's side and set it here.";
     let path = format!("secrets.{name}");
     if last_day < today {
         return Some(warning(
             "secret.expired",
             path,
-            format!("The secret was valid until {last_day}."),
+            format!("The {what} was valid until {last_day}."),
             REMEDY,
         ));
     }
@@ -81,7 +87,7 @@ fn expiry(name: &str, last_day: Date, today: Date) -> Option<Warning> {
         warning(
             "secret.expires-soon",
             path,
-            format!("The secret is valid until {last_day}."),
+            format!("The {what} is valid until {last_day}."),
             REMEDY,
         )
     })
@@ -142,7 +148,8 @@ mod tests {
     fn a_secret_is_told_of_from_thirty_days_before_its_last_day() {
         let today: Date = "2027-05-01".parse().unwrap();
         let code = |last_day: &str| {
-            expiry("clientSecret", last_day.parse().unwrap(), today).map(|warning| warning.code)
+            expiry(("clientSecret", "secret"), last_day.parse().unwrap(), today)
+                .map(|warning| warning.code)
         };
         assert_eq!(code("2027-06-01"), None);
         assert_eq!(code("2027-05-31").as_deref(), Some("secret.expires-soon"));

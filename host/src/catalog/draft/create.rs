@@ -1,5 +1,7 @@
 //! What is wrong with a draft, what its source says to it, and making its connector.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::{ConnectorDraft, delete_draft};
@@ -41,10 +43,19 @@ impl Catalog {
     pub async fn check_settings(&self, draft: &ConnectorDraft) -> Result<(), CatalogError> {
         let mut findings = Findings::default();
         let settings = &draft.answers.settings;
-        self.examine(
-            &draft.wanted(),
-            settings,
-            &draft.secret_keys(),
+        let examined = self
+            .examine(
+                &draft.wanted(),
+                settings,
+                &draft.secret_keys(),
+                &mut findings,
+            )
+            .await?;
+        let connection = examined.and_then(|examined| examined.connection);
+        self.check_certificate(
+            connection.as_ref(),
+            draft.id,
+            &BTreeMap::new(),
             &mut findings,
         )
         .await?;

@@ -199,6 +199,7 @@ impl Catalog {
         let mut findings = Findings::default();
         let secrets = secrets.read(&mut findings);
         findings.end()?;
+        let certificates = self.certificates(id, &secrets).await?;
         self.database
             .write(async |connection| {
                 let before = self.find_draft(connection, owner, id).await?;
@@ -213,7 +214,8 @@ impl Catalog {
                     .bind(millis(self.clock.now()))
                     .execute(&mut *connection)
                     .await?;
-                self.keep_secrets(connection, by, id, &secrets).await?;
+                self.keep_secrets(connection, by, id, (&secrets, &certificates))
+                    .await?;
                 self.find_draft(connection, owner, id).await
             })
             .await

@@ -203,6 +203,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("sorting", include_str!("migrations/0004_sorting.sql")),
     ("seen", include_str!("migrations/0005_seen.sql")),
     ("cursor-run", include_str!("migrations/0006_cursor_run.sql")),
+    ("kinds", include_str!("migrations/0007_kinds.sql")),
 ];
 
 /// Makes names searchable that came before there was a search.

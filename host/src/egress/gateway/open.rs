@@ -63,7 +63,7 @@ impl Gateway {
                 })?;
                 let client = TokenClient::new(
                     credentials,
-                    &secrets,
+                    (&secrets, &egress.options.token_folders),
                     (url, origin, reach),
                     Arc::clone(&transport),
                     Arc::clone(&counters),

@@ -15,6 +15,7 @@ use super::log::{is_format_control, one_line};
 use super::{CallError, harmless};
 use crate::contract::{Candidate, Candidates, CheckLine, CheckOutcome, Fault, FaultKind, Problem};
 use crate::egress::{Authentication, ClientCredentials, Connection, Proof, Quota};
+use crate::settings::PluginSettings;
 
 pub use border::Emitted;
 pub(super) use border::{Border, stream};
@@ -110,7 +111,21 @@ fn id(field: &str, id: String) -> Result<String, CallError> {
     }
 }
 
-pub(super) fn connection(c: wit::Connection) -> Result<Connection, CallError> {
+/// The value of a setting that is a text.
+fn text_setting(settings: &PluginSettings, key: &str) -> Option<String> {
+    let mut values: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&settings.values).ok()?;
+    match values.remove(key)? {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// `settings` are those that the plugin was asked about.
+pub(super) fn connection(
+    c: wit::Connection,
+    settings: &PluginSettings,
+) -> Result<Connection, CallError> {
     few("origins", &c.origins)?;
     let authentication = match c.authentication {
         wit::Authentication::None => Authentication::None,
@@ -127,7 +142,14 @@ pub(super) fn connection(c: wit::Connection) -> Result<Connection, CallError> {
                     wit::Proof::ClientSecret(setting) => Proof::ClientSecret(id("proof", setting)?),
                     wit::Proof::Certificate(setting) => Proof::Certificate(id("proof", setting)?),
                     wit::Proof::FederatedToken(setting) => {
-                        Proof::FederatedToken(id("proof", setting)?)
+                        let setting = id("proof", setting)?;
+                        let file = text_setting(settings, &setting).ok_or_else(|| {
+                            bad("proof", format!("the setting {setting:?} names no file"))
+                        })?;
+                        Proof::FederatedToken {
+                            setting,
+                            file: file.into(),
+                        }
                     }
                 },
                 audience: c.audience,

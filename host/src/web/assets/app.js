@@ -1,6 +1,7 @@
 // Everything works without scripts; these make it quicker.
 import "./time.js";
 import "./menu.js";
+import "./file.js";
 import "./filter.js";
 import "./live.js";
 import "./maps.js";

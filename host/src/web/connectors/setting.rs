@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::catalog::{Connector, ConnectorType};
+use crate::egress::CertificateFacts;
 
 /// Items of a list, and characters of a document, that are shown.
 const ITEMS: usize = 5;
@@ -24,6 +25,7 @@ pub(super) struct SecretShown {
     pub(super) set: Timestamp,
     pub(super) by: String,
     pub(super) until: Option<Date>,
+    pub(super) certificate: Option<CertificateFacts>,
 }
 
 /// The settings in the order of the plugin's form, and the secrets.
@@ -49,6 +51,7 @@ pub(super) fn shown(
         set: note.set_at,
         by: note.set_by.clone(),
         until: note.expires_on,
+        certificate: note.certificate.clone(),
     });
     (settings.collect(), secrets.collect())
 }

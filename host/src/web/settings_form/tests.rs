@@ -129,3 +129,33 @@ fn groups_are_chosen_by_the_setting_of_that_kind_whatever_its_name() {
     }
     assert!(group_choice(&description).is_none());
 }
+
+#[test]
+fn a_secret_with_a_password_beside_it_is_a_certificate_whose_end_nobody_notes() {
+    let mut description = description(PLUGIN);
+    let secret = description
+        .settings
+        .iter()
+        .find(|setting| setting.key == "clientSecret");
+    let named = |key: &str| Setting {
+        key: key.into(),
+        ..secret.unwrap().clone()
+    };
+    let pair = ["certificate", "certificatePassword"].map(named);
+    description.settings.extend(pair);
+    let form = SettingsForm::new(&description, &Map::new(), &[], None);
+    let shape = |path: &str| {
+        let field = form.fields.iter().find(|field| field.path == path);
+        match field.unwrap().input {
+            Input::Secret {
+                is_certificate,
+                is_dated,
+                ..
+            } => (is_certificate, is_dated),
+            _ => panic!("{path} is a secret"),
+        }
+    };
+    assert_eq!(shape("secrets.clientSecret"), (false, true));
+    assert_eq!(shape("secrets.certificate"), (true, false));
+    assert_eq!(shape("secrets.certificatePassword"), (false, false));
+}

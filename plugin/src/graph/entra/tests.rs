@@ -200,3 +200,86 @@ fn a_hostile_description_can_not_break_the_line() {
     );
     assert!(!fault.message.contains('\n') && fault.message.len() < 600);
 }
+
+#[test]
+fn what_is_wrong_with_another_credential_is_told_of_that_one() {
+    let by = |secrets: &[&str], file: &str, error: &str, description: &str| {
+        let values = format!(
+            r#"{{"tenantId":"contoso.com","clientId":"22222222-2222-2222-2222-222222222222"{file}}}"#
+        );
+        let settings = Settings::parse(&Document {
+            values,
+            secrets: secrets.iter().map(|key| (*key).to_owned()).collect(),
+        });
+        let refusal = Refusal {
+            status: 401,
+            error: error.to_owned(),
+            description: description.to_owned(),
+        };
+        explain(&refusal, &settings.unwrap())
+    };
+    let file = r#","federatedTokenFile":"/run/token""#;
+    for (secrets, file, error, description, setting, part) in [
+        (
+            &[CERTIFICATE][..],
+            "",
+            "invalid_client",
+            "AADSTS700027: x",
+            CERTIFICATE,
+            "does not know the certificate",
+        ),
+        (
+            &[CERTIFICATE],
+            "",
+            "invalid_client",
+            "no number",
+            CERTIFICATE,
+            "does not accept the certificate",
+        ),
+        (
+            &[],
+            file,
+            "invalid_request",
+            "AADSTS70021: x",
+            TOKEN_FILE,
+            "no federated credential",
+        ),
+        (
+            &[],
+            file,
+            "invalid_request",
+            "AADSTS700211: x",
+            TOKEN_FILE,
+            "issuer",
+        ),
+        (
+            &[],
+            file,
+            "invalid_request",
+            "AADSTS700212: x",
+            TOKEN_FILE,
+            "audience",
+        ),
+        (
+            &[],
+            file,
+            "invalid_request",
+            "AADSTS700213: x",
+            TOKEN_FILE,
+            "subject",
+        ),
+        (
+            &[],
+            file,
+            "unproven",
+            "the file is too large",
+            TOKEN_FILE,
+            "the file is too large",
+        ),
+    ] {
+        let fault = by(secrets, file, error, description);
+        assert_eq!(fault.setting.as_deref(), Some(setting), "{description}");
+        assert!(fault.message.contains(part), "{}", fault.message);
+        assert!(fault.remedy.is_some(), "{description}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The server as a program of its own, over HTTP, against the simulator: what its users see from the outside.
 
 mod calendar;
+mod credentials;
 mod fuzz;
 mod held;
 mod inside;

@@ -394,10 +394,6 @@ async fn what_a_run_gave_counts_once_however_often_it_came_and_only_in_its_strea
     let other = fixture.store.connector("another").await.unwrap();
     assert_eq!(fixture.store.seen(other, Stream::Users).await.unwrap(), 0);
 
-    fixture
-        .store
-        .restart(run, Snapshot, "anew")
-        .await
-        .unwrap();
+    fixture.store.restart(run, Snapshot, "anew").await.unwrap();
     assert_eq!(seen(&fixture, Stream::Users).await, 0, "anew");
 }

@@ -102,7 +102,7 @@ async fn the_token_goes_to_its_audience_alone() {
 }
 
 #[test]
-fn missing_secrets_and_proofs_of_other_kinds_are_told() {
+fn what_a_proof_lacks_is_told_with_its_setting() {
     let egress = Egress::new(options(&["http://127.0.0.1:9"])).unwrap();
     let open = |proof: Proof, secrets: Secrets| {
         let mut wanted = connection(&["http://127.0.0.1:9"]);
@@ -120,8 +120,18 @@ fn missing_secrets_and_proofs_of_other_kinds_are_told() {
         open(Proof::ClientSecret(key()), Secrets::new()),
         "the secret setting `clientSecret` has no value"
     );
-    assert!(open(Proof::Certificate(key()), secrets()).contains("certificate"));
-    assert!(open(Proof::FederatedToken(key()), secrets()).contains("federated"));
+    assert_eq!(
+        open(Proof::Certificate(key()), secrets()),
+        "the secret setting `clientSecret` can't be used: it is neither PEM text nor a PKCS#12 file in base64"
+    );
+    let file = Proof::FederatedToken {
+        setting: "federatedTokenFile".to_owned(),
+        file: "/run/token".into(),
+    };
+    assert_eq!(
+        open(file, secrets()),
+        "the file that the setting `federatedTokenFile` names can't be used: the operator lets no folder's files be sent as tokens"
+    );
     let mut wanted = connection(&["http://127.0.0.1:9"]);
     wanted.authentication = Authentication::Bearer { setting: key() };
     let broken = Secrets::from([(key(), SecretString::from("hunter2\nhunter2"))]);

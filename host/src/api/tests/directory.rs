@@ -133,7 +133,8 @@ async fn groups_are_found_sorted_and_told_by_their_kind() {
     let listed = listed.json();
     assert_eq!(listed["total"], 2);
     assert_eq!(listed["items"][0]["groupKind"], "team");
-    let one = desk.ask("GET", &format!("/connectors/{connector}/groups/g2"), None);
+    let path = format!("/connectors/{connector}/groups/g2");
+    let one = desk.ask("GET", &path, None);
     assert_eq!(one.await.json()["groupKind"], "list");
     let path = "/directory/groups/export?format=ndjson&groupKind=list";
     let file = desk.ask("GET", path, None).await;

@@ -143,9 +143,10 @@ async fn main() -> anyhow::Result<()> {
         .await?;
     let report = serde_json::json!({
         "durationMs": u64::try_from(began.elapsed().as_millis())?,
-        "users": tally.users.added,
-        "groups": tally.groups.added,
-        "memberships": tally.memberships.added,
+        "state": RunState::Processed,
+        "users": tally.users,
+        "groups": tally.groups,
+        "memberships": tally.memberships,
     });
     println!("{report}");
     Ok(())

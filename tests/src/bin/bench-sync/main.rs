@@ -65,7 +65,7 @@ async fn main() -> anyhow::Result<()> {
     let programs = Programs::build(script, native, &arguments.built)?;
     let mut session = Session {
         results: Results {
-            date: jiff::Zoned::now().strftime("%Y-%m-%d %H:%M").to_string(),
+            date: format!("{:.0}", jiff::Timestamp::now()),
             machine: machine(),
             script: programs.script_is(),
             ..Results::default()

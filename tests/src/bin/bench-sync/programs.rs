@@ -131,7 +131,11 @@ impl Programs {
         let workplace = self.workplace(tenant)?;
         let database = workplace.path("directory.sqlite");
         match program {
-            Program::Connector => sync(&workplace, tenant, quota).await,
+            Program::Connector => {
+                let round = sync(&workplace, tenant, quota).await?;
+                whole(&round, tenant)?;
+                Ok(round)
+            }
             Program::Native => {
                 let native = self.native.as_ref().context("a native core")?;
                 let mut command = tokio::process::Command::new(native);
@@ -142,7 +146,9 @@ impl Programs {
                     .arg(database)
                     .args(["--allow-origin", &tenant.base])
                     .args(["--quota", &quota_kept(quota)]);
-                round(command, tenant).await
+                let round = round(command, tenant).await?;
+                whole(&round, tenant)?;
+                Ok(round)
             }
             Program::BarList | Program::BarDelta => {
                 let bar = self.bar.as_ref().context("a script")?;
@@ -170,7 +176,28 @@ pub(crate) async fn sync(
 ) -> anyhow::Result<Round> {
     let mut command = workplace.sync();
     command.args(["--report", "json", "--quota", &quota_kept(quota)]);
-    round(command, tenant).await
+    let round = round(command, tenant).await?;
+    anyhow::ensure!(
+        round.report["state"] == "processed",
+        "the run is not processed: {}",
+        round.report
+    );
+    Ok(round)
+}
+
+/// Figures count only of who has done the work.
+fn whole(round: &Round, tenant: &Tenant) -> anyhow::Result<()> {
+    let added = |what: &str| round.report[what]["added"].as_u64().unwrap_or_default();
+    let wanted = tenant.size;
+    anyhow::ensure!(
+        added("users") == wanted.users as u64
+            && added("groups") == wanted.groups as u64
+            // The simulator comes near, and listings leave service principals out.
+            && added("memberships") >= wanted.memberships as u64 / 10 * 9,
+        "less than the tenant has was stored: {}",
+        round.report
+    );
+    Ok(())
 }
 
 async fn round(command: tokio::process::Command, tenant: &Tenant) -> anyhow::Result<Round> {
@@ -183,6 +210,7 @@ async fn round(command: tokio::process::Command, tenant: &Tenant) -> anyhow::Res
         peak_kib: used.peak_kib,
         instance_bytes: report["peakInstanceMemory"].as_f64(),
         run_milliseconds: report["durationMs"].as_f64(),
+        report,
         asked: tenant.statistics().await?,
     })
 }

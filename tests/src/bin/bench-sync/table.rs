@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use harness::simulator::Statistics;
 use serde::Serialize;
+use serde_json::Value;
 
 /// Who did the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -63,6 +64,8 @@ pub(crate) struct Round {
     pub(crate) peak_kib: u64,
     pub(crate) instance_bytes: Option<f64>,
     pub(crate) run_milliseconds: Option<f64>,
+    /// What the program told; null where it tells nothing.
+    pub(crate) report: Value,
     pub(crate) asked: Statistics,
 }
 

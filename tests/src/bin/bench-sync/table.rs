@@ -106,7 +106,8 @@ impl Row {
         }
     }
 
-    /// Calls of Graph: requests and parts of batches, but not the batches themselves.
+    /// Calls of Graph: requests and parts of batches, but not the batches themselves. Where batches had fewer than 20
+    /// parts, it says more than there were, never less.
     pub(crate) fn calls(&self) -> u64 {
         let batches = self.batch_parts.div_ceil(20);
         self.requests - batches.min(self.requests) + self.batch_parts

@@ -41,6 +41,10 @@ pub struct Description {
     pub settings: Vec<Setting>,
     /// What must be granted.
     pub permissions: Vec<Permission>,
+    /// How to get at what the settings ask for.
+    pub guide: Vec<Chapter>,
+    /// Kinds of group, in the order in which to show them.
+    pub group_kinds: Vec<Choice>,
     /// Hosts that it may want to reach over https.
     pub hosts: Vec<String>,
     /// The records that it reads.
@@ -94,17 +98,29 @@ pub enum SettingKind {
     Flag,
     /// An array of strings, or `"all"`.
     Items,
+    /// An array of identifiers of groups, or `"all"`.
+    Groups,
     /// An object.
     Document,
 }
 
-/// One choice of a setting.
+/// One choice of a setting, or a kind of group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Choice {
-    /// The value in the settings document.
+    /// The value in the settings document, or of a group's kind.
     pub value: String,
-    /// What a form shows.
+    /// What people see.
     pub label: String,
+}
+
+/// Something to do at the vendor's side. In its texts, backticks are around what is entered as it is, asterisks around
+/// what stands on a page of the vendor's, and an https address is a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Chapter {
+    /// What it is about.
+    pub title: String,
+    /// One after the other.
+    pub steps: Vec<String>,
 }
 
 /// Something to be granted at the vendor's side.

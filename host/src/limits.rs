@@ -278,6 +278,12 @@ pub struct Patience {
     pub longest_wait_ms: u64,
     /// How often one run may begin anew as a snapshot because its cursor was of no use.
     pub restarts: u32,
+    /// How many pages a run may read again after transient faults, over all its partitions, whatever it has read.
+    pub spare_retries: u64,
+    /// How many more for each hundred pages that it has read.
+    pub retry_percent: u64,
+    /// Milliseconds without a single page after which being throttled ends the run.
+    pub stalled_ms: u64,
 }
 
 impl Default for Patience {
@@ -288,6 +294,10 @@ impl Default for Patience {
             throttled_retries: 30,
             longest_wait_ms: 600_000,
             restarts: 2,
+            spare_retries: 100,
+            retry_percent: 20,
+            // Longer than the longest pause that a source may ask for.
+            stalled_ms: 7_200_000,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::graph::{Area, Client, Failure, malformed, url};
 use crate::model::{Listing, User};
 use crate::run::Run;
 use crate::settings::Scope;
-use crate::snapshot::latest_url;
+use crate::snapshot::size::latest_url;
 use crate::state::Of;
 
 /// A permission and those that include it.

@@ -14,7 +14,7 @@
 pub(crate) mod generated {
     wit_bindgen::generate!({
         path: "../wit",
-        inline: "package entra:core; world types { import connector:plugin/contract@1.0.0; }",
+        inline: "package entra:core; world types { import connector:plugin/contract@2.0.0; }",
         world: "entra:core/types",
         generate_unused_types: true,
         generate_all,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{
     Change, CursorPart, Expectation, Fault, FaultKind, Joined, Left, Member, MemberKind, Object,
-    Opening, Page, Removal, RemovedUser, Retention,
+    Opening, Page, Removal, RemovedUser,
 };
 use crate::graph::walk::{Walk, check_link};
 use crate::graph::{Area, Client, Failure, malformed};
@@ -51,6 +51,7 @@ pub(crate) fn plan(run: &Run<'_>, cursor: &[CursorPart]) -> Result<Opening, Faul
             Work::Changes {
                 of,
                 link: mark.link,
+                walked: mark.walked,
             }
             .partition(format!("changes/{}", of.key()), READ, title)?,
         );
@@ -65,11 +66,7 @@ pub(crate) fn plan(run: &Run<'_>, cursor: &[CursorPart]) -> Result<Opening, Faul
             groups: None,
             members: None,
         },
-        unreferenced_users: if run.settings.scope.is_all() {
-            Retention::Keep
-        } else {
-            Retention::Drop
-        },
+        unreferenced_users: run.retention(),
         note: Some("What changed since the last run is read.".to_owned()),
     })
 }
@@ -78,14 +75,39 @@ fn expired(code: &str, message: String) -> Fault {
     Fault::new(FaultKind::CursorExpired, code, message)
 }
 
+/// Which changes are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Changes {
+    pub(crate) of: Of,
+    pub(crate) stage: u8,
+    /// They begin with those during a delta walk.
+    pub(crate) walked: bool,
+}
+
+impl Changes {
+    /// Who among those that arrived may be a member of groups that nothing else will tell of.
+    fn to_ask<'i>(
+        self,
+        client: &mut Client<'_>,
+        arrived: impl Iterator<Item = &'i str>,
+    ) -> Vec<&'i str> {
+        if self.walked {
+            arrived.collect::<BTreeSet<_>>().into_iter().collect()
+        } else {
+            client.lacking(arrived)
+        }
+    }
+}
+
 /// A page of changes.
 pub(crate) fn read(
     run: &Run<'_>,
     client: &mut Client<'_>,
-    (of, stage): (Of, u8),
+    changes: Changes,
     start: &str,
     checkpoint: Option<&str>,
 ) -> Result<Page, Fault> {
+    let of = changes.of;
     let mut walk = checkpoint.map_or_else(|| Ok(Walk::new(None)), Walk::resume)?;
     let link = walk.next().unwrap_or(start).to_owned();
     check_link(&link, &run.settings.graph)?;
@@ -118,24 +140,41 @@ pub(crate) fn read(
         Of::Groups => {
             let listing: Listing<Group<'_>> = serde_json::from_slice(&response.body)
                 .map_err(|error| malformed(Area::Groups, &error))?;
-            groups(run, client, stage, &listing.value, &mut out)?;
+            groups(run, client, changes, &listing.value, &mut out)?;
             (listing.next, listing.delta)
         }
         Of::Users => {
             let listing: Listing<User<'_>> = serde_json::from_slice(&response.body)
                 .map_err(|error| malformed(Area::Users, &error))?;
-            users(run, client, stage, &listing.value, &mut out)?;
+            users(run, client, changes, &listing.value, &mut out)?;
             (listing.next, listing.delta)
         }
     };
-    match (next, delta) {
+    if let Some(delta) = onward(run, of, &mut walk, &link, (next, delta), &mut out)? {
+        out.cursor.push(mark(run, of, delta, false)?);
+    }
+    Ok(out)
+}
+
+/// Where a page of changes leads: to the next one, or to the place from which the next run goes on, whose link is
+/// returned.
+pub(crate) fn onward(
+    run: &Run<'_>,
+    of: Of,
+    walk: &mut Walk,
+    link: &str,
+    links: (Option<String>, Option<String>),
+    out: &mut Page,
+) -> Result<Option<String>, Fault> {
+    match links {
         (Some(next), None) => {
-            walk.advance(&link, &next, &run.settings.graph)?;
+            walk.advance(link, &next, &run.settings.graph)?;
             out.checkpoint = Some(walk.checkpoint()?);
+            Ok(None)
         }
         (None, Some(delta)) => {
             check_link(&delta, &run.settings.graph)?;
-            out.cursor.push(mark(run, of, delta)?);
+            Ok(Some(delta))
         }
         (next, _) => {
             let which = if next.is_some() {
@@ -143,37 +182,30 @@ pub(crate) fn read(
             } else {
                 "neither a next nor a delta link"
             };
-            return Err(Fault::protocol(
+            Err(Fault::protocol(
                 "graph.links",
                 format!(
                     "A page of changes to {} has {which}, so it is not known whether more follows.",
                     of.key()
                 ),
-            ));
+            ))
         }
     }
-    Ok(out)
 }
 
 fn groups(
     run: &Run<'_>,
     client: &mut Client<'_>,
-    stage: u8,
+    changes: Changes,
     entries: &[Group<'_>],
     out: &mut Page,
 ) -> Result<(), Fault> {
-    let mut stubs = BTreeSet::new();
-    for entry in entries {
-        let id = entry.id.filled().ok_or_else(|| without_id(Area::Groups))?;
-        if entry.removed.is_none() && entry.is_stub() && run.wants(id) {
-            stubs.insert(id);
-        }
-    }
-    let whole = lookup::groups(run, client, &stubs)?;
+    let whole = whole_groups(run, client, entries)?;
     let mut newcomers = newcomers(run, client, entries)?;
     let arrived = entries.iter().filter(|entry| entry.removed.is_none());
     let arrived = arrived.filter_map(|entry| entry.id.filled());
-    let arrived = client.lacking(arrived.filter(|id| run.wants(id)));
+    let arrived = changes.to_ask(client, arrived.filter(|id| run.wants(id)));
+    let stage = changes.stage;
     out.partitions = member_of::partitions(Of::Groups, stage, &arrived)?;
     // Once they are stored, the changes to users don't find them lacking any more.
     let users: Vec<&str> = newcomers.details.keys().map(String::as_str).collect();
@@ -181,30 +213,54 @@ fn groups(
         .extend(member_of::partitions(Of::Users, stage, &users)?);
     for entry in entries {
         let id = entry.id.get().unwrap_or_default();
-        if !run.wants(id) {
-            continue;
+        if run.wants(id) && group(run, entry, &whole, out) {
+            slice(entry, id, &mut newcomers, out)?;
         }
-        if entry.removed.is_some() {
-            out.changes.push(Change::GroupRemoved(id.to_owned()));
-            continue;
-        }
-        if entry.is_stub() {
-            // Gone by now: its removal is on its way.
-            let Some(object) = whole.get(id) else {
-                continue;
-            };
-            out.changes.push(Change::Group(object.clone()));
-        } else {
-            out.changes.push(Change::Group(run.group(entry)));
-        }
-        slice(entry, id, &mut newcomers, out)?;
     }
     Ok(())
 }
 
+/// Details of the groups that came without them, of which no entry may lack its id.
+pub(crate) fn whole_groups(
+    run: &Run<'_>,
+    client: &mut Client<'_>,
+    entries: &[Group<'_>],
+) -> Result<BTreeMap<String, Object>, Fault> {
+    let mut stubs = BTreeSet::new();
+    for entry in entries {
+        let id = entry.id.filled().ok_or_else(|| without_id(Area::Groups))?;
+        if entry.removed.is_none() && entry.is_stub() && run.wants(id) {
+            stubs.insert(id);
+        }
+    }
+    lookup::groups(run, client, &stubs)
+}
+
+/// What an entry says of the group itself; returns whether the group is there.
+pub(crate) fn group(
+    run: &Run<'_>,
+    entry: &Group<'_>,
+    whole: &BTreeMap<String, Object>,
+    out: &mut Page,
+) -> bool {
+    let id = entry.id.get().unwrap_or_default();
+    let object = if entry.removed.is_some() {
+        out.changes.push(Change::GroupRemoved(id.to_owned()));
+        None
+    } else if entry.is_stub() {
+        // Where it is gone by now, its removal is on its way.
+        whole.get(id).cloned()
+    } else {
+        Some(run.group(entry))
+    };
+    let there = object.is_some();
+    out.changes.extend(object.map(Change::Group));
+    there
+}
+
 /// Users who join in this page and whom the host does not hold.
 #[derive(Default)]
-struct Newcomers {
+pub(crate) struct Newcomers {
     /// Their details, until they are handed over.
     details: BTreeMap<String, Object>,
     /// Those of whom Graph knows nothing, such as users in the deleted items: they keep their
@@ -244,7 +300,7 @@ fn newcomers(
 
 /// One slice of a group's members, in the order in which it came. Whatever the reason says, a
 /// removal here ends the membership; the user's own fate is told by the changes to users.
-fn slice(
+pub(crate) fn slice(
     entry: &Group<'_>,
     group: &str,
     newcomers: &mut Newcomers,
@@ -305,10 +361,36 @@ fn flush_left(group: &str, members: &mut Vec<String>, out: &mut Page) {
 fn users(
     run: &Run<'_>,
     client: &mut Client<'_>,
-    stage: u8,
+    changes: Changes,
     entries: &[User<'_>],
     out: &mut Page,
 ) -> Result<(), Fault> {
+    let whole = whole_users(run, client, entries)?;
+    let arrived = entries.iter().filter(|entry| entry.removed.is_none());
+    let asked = changes.to_ask(client, arrived.filter_map(|entry| entry.id.filled()));
+    out.partitions = member_of::partitions(Of::Users, changes.stage, &asked)?;
+    // They are in none of the groups in sync, unless their groups tell otherwise.
+    let strangers: BTreeSet<&str> = if run.users_come_with_groups() {
+        client.lacking(asked.into_iter()).into_iter().collect()
+    } else {
+        BTreeSet::new()
+    };
+    for entry in entries {
+        let id = entry.id.get().unwrap_or_default();
+        if entry.removed.is_none() && strangers.contains(id) {
+            continue;
+        }
+        out.changes.extend(user(run, entry, &whole));
+    }
+    Ok(())
+}
+
+/// Details of the users that came without them, of which no entry may lack its id.
+pub(crate) fn whole_users(
+    run: &Run<'_>,
+    client: &mut Client<'_>,
+    entries: &[User<'_>],
+) -> Result<BTreeMap<String, Object>, Fault> {
     let mut stubs = BTreeSet::new();
     for entry in entries {
         let id = entry.id.filled().ok_or_else(|| without_id(Area::Users))?;
@@ -316,38 +398,28 @@ fn users(
             stubs.insert(id);
         }
     }
-    let whole = lookup::users(run, client, &stubs)?;
-    let arrived = entries.iter().filter(|entry| entry.removed.is_none());
-    let lacking = client.lacking(arrived.filter_map(|entry| entry.id.filled()));
-    out.partitions = member_of::partitions(Of::Users, stage, &lacking)?;
-    // With some groups in sync: they are in none of these, unless their groups tell otherwise.
-    let strangers: BTreeSet<&str> = if run.settings.scope.is_all() {
-        BTreeSet::new()
-    } else {
-        lacking.into_iter().collect()
-    };
-    for entry in entries {
-        let id = entry.id.get().unwrap_or_default();
-        if entry.removed.is_none() && strangers.contains(id) {
-            continue;
-        }
-        if let Some(removed) = &entry.removed {
-            let removal = if removed.soft {
+    lookup::users(run, client, &stubs)
+}
+
+/// What an entry says of a user.
+pub(crate) fn user(
+    run: &Run<'_>,
+    entry: &User<'_>,
+    whole: &BTreeMap<String, Object>,
+) -> Option<Change> {
+    let id = entry.id.get().unwrap_or_default();
+    match &entry.removed {
+        Some(removed) => Some(Change::UserRemoved(RemovedUser {
+            id: id.to_owned(),
+            removal: if removed.soft {
                 Removal::Soft
             } else {
                 Removal::Hard
-            };
-            out.changes.push(Change::UserRemoved(RemovedUser {
-                id: id.to_owned(),
-                removal,
-            }));
-        } else if !entry.is_stub() {
-            out.changes.push(Change::User(run.user(entry)));
-        } else if let Some(object) = whole.get(id) {
-            out.changes.push(Change::User(object.clone()));
-        }
+            },
+        })),
+        None if entry.is_stub() => whole.get(id).cloned().map(Change::User),
+        None => Some(Change::User(run.user(entry))),
     }
-    Ok(())
 }
 
 #[cfg(test)]

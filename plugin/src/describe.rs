@@ -1,6 +1,7 @@
 //! What the plugin says of itself.
 
-use crate::contract::{Description, Permission};
+use crate::contract::{Chapter, Choice, Description, Permission};
+use crate::model::GroupKind;
 use crate::{fields, settings, state, transform};
 
 /// Static facts.
@@ -24,12 +25,53 @@ pub(crate) fn describe() -> Description {
         unsupported: UNSUPPORTED.map(str::to_owned).to_vec(),
         settings: settings::catalogue(),
         permissions: permissions(),
+        guide: guide(),
+        group_kinds: GroupKind::ALL
+            .iter()
+            .map(|kind| Choice {
+                value: kind.value().to_owned(),
+                label: kind.label().to_owned(),
+            })
+            .collect(),
         hosts: settings::hosts(),
         source_model: fields::source_model(),
         target_model: fields::target_model(),
         maps: transform::maps::all(),
         checkpoint_version: state::VERSION,
     }
+}
+
+/// From the registration of an application to its consent, as the Entra admin center words it.
+fn guide() -> Vec<Chapter> {
+    let chapter = |title: &str, steps: &[&str]| Chapter {
+        title: title.to_owned(),
+        steps: steps.iter().map(|step| (*step).to_owned()).collect(),
+    };
+    vec![
+        chapter(
+            "Register the application",
+            &[
+                "In the Entra admin center, https://entra.microsoft.com/ (other clouds have one of their own), open *Entra ID › App registrations*, choose *New registration*.",
+                "Give it a name, keep *this organizational directory only*, leave the redirect URI empty, choose *Register*.",
+                "Its *Overview* shows *Application (client) ID* and *Directory (tenant) ID*.",
+            ],
+        ),
+        chapter(
+            "Create the client secret",
+            &[
+                "In the application open *Certificates & secrets › Client secrets*, choose *New client secret*.",
+                "Copy the *Value*, not the *Secret ID*: it is shown only now. Note its last day here.",
+            ],
+        ),
+        chapter(
+            "Grant consent",
+            &[
+                "In the application open *API permissions › Add a permission › Microsoft Graph › Application permissions*.",
+                "Add the permissions below.",
+                "Choose *Grant admin consent*; this needs a Privileged Role Administrator.",
+            ],
+        ),
+    ]
 }
 
 const UNSUPPORTED: [&str; 6] = [

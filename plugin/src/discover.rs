@@ -6,6 +6,7 @@ use crate::contract::{Candidate, Candidates, Fault, Query, Request};
 use crate::graph::transport::Transport;
 use crate::graph::walk::check_link;
 use crate::graph::{Area, Client, malformed, url};
+use crate::model::GroupKind;
 use crate::run::checked;
 
 const FIELDS: [&str; 7] = [
@@ -20,32 +21,15 @@ const FIELDS: [&str; 7] = [
 
 /// Kind, address, description.
 fn detail(group: &Value) -> String {
-    let is = |name: &str| group.get(name).and_then(Value::as_bool) == Some(true);
+    let flag = |name: &str| group.get(name).and_then(Value::as_bool);
     let types = group.get("groupTypes").and_then(Value::as_array);
-    let typed = |name: &str| {
-        let mut types = types.into_iter().flatten().filter_map(Value::as_str);
-        types.any(|own| own.eq_ignore_ascii_case(name))
-    };
-    let kind = match (typed("Unified"), is("securityEnabled"), is("mailEnabled")) {
-        (true, ..) => "Microsoft 365 group",
-        (_, true, true) => "mail-enabled security group",
-        (_, false, true) => "distribution group",
-        _ => "security group",
-    };
-    let dynamic = if typed("DynamicMembership") {
-        ", dynamic"
-    } else {
-        ""
-    };
-    let mut detail = format!("{kind}{dynamic}");
-    for text in ["mail", "description"]
-        .into_iter()
-        .filter_map(|name| filled(group, name))
-    {
-        detail.push_str(" · ");
-        detail.push_str(text);
-    }
-    detail
+    let types = types.into_iter().flatten().filter_map(Value::as_str);
+    let types: Vec<String> = types.map(str::to_owned).collect();
+    let kind = GroupKind::of(&types, flag("securityEnabled"), flag("mailEnabled"));
+    let texts = ["mail", "description"].map(|name| filled(group, name));
+    let parts = kind.map(GroupKind::label).into_iter();
+    let parts: Vec<&str> = parts.chain(texts.into_iter().flatten()).collect();
+    parts.join(" · ")
 }
 
 fn filled<'a>(group: &'a Value, name: &str) -> Option<&'a str> {
@@ -157,9 +141,9 @@ mod tests {
         assert_eq!(
             details,
             [
-                "Microsoft 365 group · a@x",
-                "security group, dynamic",
-                "distribution group · d"
+                "Microsoft 365 · a@x",
+                "Security, dynamic",
+                "Distribution · d"
             ]
         );
         assert_eq!(found.groups[2].name, "3");

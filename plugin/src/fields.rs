@@ -41,6 +41,10 @@ pub(crate) enum Field {
     GroupUniqueName,
     GroupDescription,
     GroupMail,
+    GroupTypes,
+    SecurityEnabled,
+    MailEnabled,
+    GroupKind,
 }
 
 /// What there is to know about a field of the source model.
@@ -87,7 +91,7 @@ const fn group(
 }
 
 /// Every field of the source model.
-pub(crate) const SOURCE_FIELDS: [FieldFacts; 22] = [
+pub(crate) const SOURCE_FIELDS: [FieldFacts; 26] = [
     user(
         Field::Id,
         "id",
@@ -203,6 +207,39 @@ pub(crate) const SOURCE_FIELDS: [FieldFacts; 22] = [
         "groupMail",
         "mail",
         "The group's SMTP address.",
+    ),
+    FieldFacts {
+        kind: "array",
+        ..group(
+            Field::GroupTypes,
+            "groupTypes",
+            "groupTypes",
+            "`Unified` of a Microsoft 365 group, `DynamicMembership` where a rule gives the members.",
+        )
+    },
+    FieldFacts {
+        kind: "boolean",
+        ..group(
+            Field::SecurityEnabled,
+            "securityEnabled",
+            "securityEnabled",
+            "Whether it can secure access to something.",
+        )
+    },
+    FieldFacts {
+        kind: "boolean",
+        ..group(
+            Field::MailEnabled,
+            "mailEnabled",
+            "mailEnabled",
+            "Whether it gets mail.",
+        )
+    },
+    group(
+        Field::GroupKind,
+        "groupKind",
+        "",
+        "What the three of these make it: `microsoft365`, `security`, `mail-enabled-security` or `distribution`, the first two also with `-dynamic` behind.",
     ),
 ];
 

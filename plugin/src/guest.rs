@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use crate::contract::{
     Candidates, CheckLine, Connection, Description, Fault, Opening, Page, Partition, Problem,
-    Query, Request, Settings, TransformMap,
+    Query, Request, Settings, Stream, TransformMap,
 };
 use crate::graph::entra::{Grant, Refusal};
 use crate::graph::transport::{
@@ -29,7 +29,7 @@ mod bindings {
     wit_bindgen::generate!({
         path: "../wit",
         world: "connector:plugin/connector",
-        with: { "connector:plugin/contract@1.0.0": crate::contract::generated::connector::plugin::contract },
+        with: { "connector:plugin/contract@2.0.0": crate::contract::generated::connector::plugin::contract },
     });
     export!(Component with_types_in self);
     use super::Component;
@@ -109,6 +109,10 @@ impl Transport for Host {
         wasi::clocks::monotonic_clock::subscribe_duration(nanoseconds).block();
     }
 
+    fn now(&mut self) -> Duration {
+        Duration::from_nanos(wasi::clocks::monotonic_clock::now())
+    }
+
     fn ready(&mut self) -> Result<Grant, Refusal> {
         credentials::ready().map(Into::into).map_err(Into::into)
     }
@@ -136,6 +140,10 @@ impl Transport for Host {
     fn holds(&mut self, ids: &[&str]) -> Vec<bool> {
         let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
         directory::holds(&ids)
+    }
+
+    fn seen(&mut self, stream: Stream) -> u64 {
+        directory::seen(stream)
     }
 }
 

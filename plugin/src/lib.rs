@@ -38,3 +38,4 @@ mod settings;
 mod snapshot;
 mod state;
 mod transform;
+mod walk;

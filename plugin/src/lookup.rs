@@ -94,13 +94,7 @@ pub(crate) fn fetch(
         let mut throttling = false;
         let asked = paths.len();
         for (path, part) in paths.into_iter().zip(parts) {
-            match part.map_or(
-                Verdict::Again {
-                    throttled: false,
-                    after: None,
-                },
-                |part| part.verdict(),
-            ) {
+            match part.map_or(Verdict::MISSING, |part| part.verdict()) {
                 Verdict::Good(body) => {
                     let next = take(&path, body.as_bytes())?;
                     rest(client, &path, next, area, take)?;

@@ -66,7 +66,7 @@ pub(crate) fn read(
         Ok(listing.next)
     })?;
     let mut out = page();
-    if of == Of::Users && !run.settings.scope.is_all() {
+    if of == Of::Users && run.users_come_with_groups() {
         let users = joined.values().flatten().copied().collect();
         let details = lookup::users(run, client, &users)?;
         out.changes.extend(details.into_values().map(Change::User));

@@ -52,10 +52,10 @@ pub(crate) fn partitions(
     groups: Vec<GroupRef>,
     stage: u8,
 ) -> Result<Vec<crate::contract::Partition>, Fault> {
-    let size = if run.settings.scope.is_all() {
-        batch::MOST
-    } else {
+    let size = if run.users_come_with_groups() {
         DETAILED
+    } else {
+        batch::MOST
     };
     groups
         .chunks(size)
@@ -76,10 +76,10 @@ pub(crate) fn partitions(
 }
 
 fn path(run: &Run<'_>, group: &str) -> String {
-    let select = if run.settings.scope.is_all() {
-        url::select(&["id"])
-    } else {
+    let select = if run.users_come_with_groups() {
         url::select(&run.map.user_fields())
+    } else {
+        url::select(&["id"])
     };
     format!("/groups/{}/members?{select}&$top=999", url::segment(group))
 }
@@ -258,7 +258,7 @@ fn take(
 ) -> Result<Read, Fault> {
     let mut changes = Vec::new();
     let mut members = Vec::new();
-    let (seen, next) = if run.settings.scope.is_all() {
+    let (seen, next) = if !run.users_come_with_groups() {
         let ids: Listing<model::Member<'_>> =
             serde_json::from_slice(body).map_err(|error| malformed(Area::Members, &error))?;
         members.reserve(ids.value.len());

@@ -181,14 +181,38 @@ pub(crate) struct Group<'a> {
     pub(crate) mail: Text<'a>,
     #[serde(borrow, default)]
     pub(crate) visibility: Text<'a>,
+    #[serde(default)]
+    pub(crate) group_types: Words,
+    #[serde(borrow, default)]
+    pub(crate) security_enabled: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) mail_enabled: Text<'a>,
     /// Absent where the group has no members or none of them changed.
     #[serde(borrow, default, rename = "members@delta")]
     pub(crate) members: Vec<Member<'a>>,
 }
 
 impl Group<'_> {
+    /// Every group has all of these; an entry of a delta that lacks one is only a hint that something
+    /// happened.
     pub(crate) fn is_stub(&self) -> bool {
-        self.display_name.filled().is_none()
+        let always = [
+            &self.display_name,
+            &self.security_enabled,
+            &self.mail_enabled,
+        ];
+        always.iter().any(|property| property.filled().is_none())
+    }
+
+    /// What kind of group it is; `None` where Graph didn't say enough, or something that no kind is.
+    pub(crate) fn kind(&self) -> Option<GroupKind> {
+        let flag = |property: &Text<'_>| property.get()?.parse::<bool>().ok();
+        let types = self.group_types.0.as_deref()?;
+        GroupKind::of(
+            types,
+            flag(&self.security_enabled),
+            flag(&self.mail_enabled),
+        )
     }
 
     pub(crate) fn label(&self) -> &str {
@@ -204,6 +228,88 @@ impl Group<'_> {
         self.visibility
             .get()
             .is_some_and(|visibility| visibility.eq_ignore_ascii_case("HiddenMembership"))
+    }
+}
+
+/// A property that should be a list of texts: absent where it is anything else, and without what is no text in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Words(pub(crate) Option<Vec<String>>);
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let words = serde_json::from_slice::<Vec<Text<'_>>>(raw.get().as_bytes()).ok();
+        Ok(Self(words.map(|words| {
+            let words = words.iter().filter_map(Text::filled);
+            words.map(str::to_owned).collect()
+        })))
+    }
+}
+
+/// A kind of group, as the admin center tells them apart, with whether its members follow from a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GroupKind {
+    Microsoft365,
+    Microsoft365Dynamic,
+    Security,
+    SecurityDynamic,
+    MailEnabledSecurity,
+    Distribution,
+}
+
+impl GroupKind {
+    /// In the order in which to show them.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Microsoft365,
+        Self::Microsoft365Dynamic,
+        Self::Security,
+        Self::SecurityDynamic,
+        Self::MailEnabledSecurity,
+        Self::Distribution,
+    ];
+
+    /// From `groupTypes`, `securityEnabled` and `mailEnabled`
+    /// (<https://learn.microsoft.com/graph/api/resources/groups-overview#group-types-in-azure-ad-and-microsoft-graph>).
+    pub(crate) fn of(types: &[String], security: Option<bool>, mail: Option<bool>) -> Option<Self> {
+        let typed = |name: &str| types.iter().any(|own| own.eq_ignore_ascii_case(name));
+        let is_dynamic = typed("DynamicMembership");
+        if typed("Unified") {
+            return Some(match is_dynamic {
+                true => Self::Microsoft365Dynamic,
+                false => Self::Microsoft365,
+            });
+        }
+        match (security?, mail?) {
+            (true, false) if is_dynamic => Some(Self::SecurityDynamic),
+            (true, false) => Some(Self::Security),
+            (true, true) => Some(Self::MailEnabledSecurity),
+            (false, true) => Some(Self::Distribution),
+            (false, false) => None,
+        }
+    }
+
+    /// The value in `object.kind`. Never changed: hosts keep it.
+    pub(crate) fn value(self) -> &'static str {
+        match self {
+            Self::Microsoft365 => "microsoft365",
+            Self::Microsoft365Dynamic => "microsoft365-dynamic",
+            Self::Security => "security",
+            Self::SecurityDynamic => "security-dynamic",
+            Self::MailEnabledSecurity => "mail-enabled-security",
+            Self::Distribution => "distribution",
+        }
+    }
+
+    /// What people see.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Microsoft365 => "Microsoft 365",
+            Self::Microsoft365Dynamic => "Microsoft 365, dynamic",
+            Self::Security => "Security",
+            Self::SecurityDynamic => "Security, dynamic",
+            Self::MailEnabledSecurity => "Mail-enabled security",
+            Self::Distribution => "Distribution",
+        }
     }
 }
 
@@ -300,6 +406,57 @@ mod tests {
             Some(MemberKind::Contact)
         );
         assert_eq!(kind("#microsoft.graph.agent"), Some(MemberKind::Other));
+    }
+
+    #[test]
+    fn a_group_is_of_the_kind_that_its_types_and_flags_make() {
+        let of = |types: &str, security: &str, mail: &str| {
+            let text = format!(
+                r#"{{"id":"g","groupTypes":{types},"securityEnabled":{security},"mailEnabled":{mail}}}"#
+            );
+            let group: Group<'_> = serde_json::from_str(&text).unwrap();
+            group.kind().map(GroupKind::value)
+        };
+        for (types, security, mail, kind) in [
+            (r#"["Unified"]"#, "false", "true", Some("microsoft365")),
+            (r#"["Unified"]"#, "true", "true", Some("microsoft365")),
+            (
+                r#"["DynamicMembership","Unified"]"#,
+                "false",
+                "true",
+                Some("microsoft365-dynamic"),
+            ),
+            ("[]", "true", "false", Some("security")),
+            (
+                r#"["DynamicMembership"]"#,
+                "true",
+                "false",
+                Some("security-dynamic"),
+            ),
+            ("[]", "true", "true", Some("mail-enabled-security")),
+            ("[]", "false", "true", Some("distribution")),
+            ("[]", "false", "false", None),
+            ("[]", "null", "false", None),
+            ("null", "true", "false", None),
+            (r#"{"odd":1}"#, "true", "false", None),
+            (r#"["New",7]"#, "true", "false", Some("security")),
+        ] {
+            assert_eq!(of(types, security, mail), kind, "{types} {security} {mail}");
+        }
+    }
+
+    #[test]
+    fn an_entry_without_what_every_group_has_is_a_stub() {
+        let is_stub = |text: &str| serde_json::from_str::<Group<'_>>(text).unwrap().is_stub();
+        assert!(!is_stub(
+            r#"{"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false}"#
+        ));
+        assert!(is_stub(
+            r#"{"id":"g","displayName":"G","securityEnabled":true}"#
+        ));
+        assert!(is_stub(
+            r#"{"id":"g","securityEnabled":true,"mailEnabled":false}"#
+        ));
     }
 
     #[test]

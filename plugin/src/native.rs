@@ -2,7 +2,8 @@
 //!
 //! No part of the component. A benchmark runs the same sources natively this way, to tell what the sandbox costs.
 
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 pub use crate::contract::generated::connector::plugin::contract;
 
@@ -102,6 +103,9 @@ pub trait Surroundings {
 
     /// For each identifier, whether a user or group of it is stored and not hidden.
     fn holds(&mut self, ids: &[&str]) -> Vec<bool>;
+
+    /// How many different objects of a stream the run has given so far.
+    fn seen(&mut self, stream: contract::Stream) -> u64;
 }
 
 /// Static facts about the connector.
@@ -192,6 +196,15 @@ impl Transport for Over<'_> {
 
     fn holds(&mut self, ids: &[&str]) -> Vec<bool> {
         self.0.holds(ids)
+    }
+
+    fn now(&mut self) -> Duration {
+        static BEGINNING: OnceLock<Instant> = OnceLock::new();
+        BEGINNING.get_or_init(Instant::now).elapsed()
+    }
+
+    fn seen(&mut self, stream: contract::Stream) -> u64 {
+        self.0.seen(stream)
     }
 }
 

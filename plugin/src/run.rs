@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::contract::{Fault, Mode, Object, Opening, Page, Partition, Request};
+use crate::contract::{Fault, Mode, Object, Opening, Page, Partition, Request, Retention};
 use crate::graph::transport::Transport;
 use crate::graph::walk::hash;
 use crate::graph::{Client, url};
@@ -10,7 +10,7 @@ use crate::model::{Group, User};
 use crate::settings::{Scope, Settings};
 use crate::state::{VERSION, Work};
 use crate::transform::{Constants, EVENT_TYPE, Map};
-use crate::{delta, member_of, members, snapshot};
+use crate::{delta, member_of, members, snapshot, walk};
 
 /// A run: checked settings, compiled map, links.
 pub(crate) struct Run<'a> {
@@ -18,6 +18,7 @@ pub(crate) struct Run<'a> {
     pub(crate) map: Map,
     links: BTreeMap<String, &'a [String]>,
     configured: BTreeSet<&'a str>,
+    mode: Mode,
 }
 
 /// A page without anything.
@@ -58,6 +59,7 @@ impl<'a> Run<'a> {
             map,
             links,
             configured,
+            mode: request.mode,
         })
     }
 
@@ -69,12 +71,29 @@ impl<'a> Run<'a> {
                 .contains(group.to_ascii_lowercase().as_str())
     }
 
+    /// What becomes of users in none of the synchronised groups.
+    pub(crate) fn retention(&self) -> Retention {
+        if self.settings.keep_users_without_groups {
+            Retention::Keep
+        } else {
+            Retention::Drop
+        }
+    }
+
+    /// Whether users come only with the groups that they are in: no listing brings the others, and
+    /// the host is not to have them.
+    pub(crate) fn users_come_with_groups(&self) -> bool {
+        !self.settings.scope.is_all()
+            || (self.mode == Mode::Incremental && !self.settings.keep_users_without_groups)
+    }
+
     /// A user as the host is to have it.
     pub(crate) fn user(&self, user: &User<'_>) -> Object {
         Object {
             id: user.id.get().unwrap_or_default().to_owned(),
             name: user.label().to_owned(),
             document: self.map.user_document(user),
+            kind: None,
         }
     }
 
@@ -90,6 +109,7 @@ impl<'a> Run<'a> {
             id: id.to_owned(),
             name: group.label().to_owned(),
             document: self.map.group_document(group, platform_groups),
+            kind: group.kind().map(|kind| kind.value().to_owned()),
         }
     }
 
@@ -108,12 +128,13 @@ impl<'a> Run<'a> {
     pub(crate) fn made_with(&self) -> String {
         let settings = self.settings;
         let text = format!(
-            "{VERSION}\n{}\n{}\n{:?}\n{:?}\n{:?}\n{:?}\n{:x}",
+            "{VERSION}\n{}\n{}\n{:?}\n{:?}\n{:?}\n{}\n{:?}\n{:x}",
             settings.tenant,
             settings.graph,
             self.configured,
             settings.notification.as_ref().map(ToString::to_string),
             settings.default_country,
+            settings.keep_users_without_groups,
             self.links,
             self.map.fingerprint(),
         );
@@ -144,16 +165,24 @@ pub(crate) fn read(
     match Work::parse(&partition.state)? {
         Work::Groups => snapshot::read_groups(&run, client, checkpoint),
         Work::ConfiguredGroups => snapshot::read_configured(&run, client, checkpoint),
-        Work::Users => snapshot::read_users(&run, client, checkpoint),
+        Work::Users => snapshot::users::read(&run, client, checkpoint),
+        Work::UserRange(range) => snapshot::users::read_range(&run, client, &range, checkpoint),
+        Work::ProveUsers { counted } => snapshot::users::prove(client, counted),
         Work::Members { groups } => {
             members::read_batch(&run, client, partition.stage, &groups, checkpoint)
         }
         Work::MoreMembers { group, link, found } => {
             members::read_more(&run, client, &group, &link, found, checkpoint)
         }
-        Work::Changes { of, link } => {
-            delta::read(&run, client, (of, partition.stage), &link, checkpoint)
+        Work::Changes { of, link, walked } => {
+            let changes = delta::Changes {
+                of,
+                stage: partition.stage,
+                walked,
+            };
+            delta::read(&run, client, changes, &link, checkpoint)
         }
+        Work::Walk { of } => walk::read(&run, client, of, checkpoint),
         Work::MemberOf { of, ids } => member_of::read(&run, client, of, &ids),
     }
 }

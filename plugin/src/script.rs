@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::contract::{Mode, Partition, Request, Settings};
+use crate::contract::{Mode, Partition, Request, Settings, Stream};
 use crate::graph::entra::{Grant, Refusal};
 use crate::graph::transport::{Level, Request as HttpRequest, Response, SendError, Transport};
 use crate::transform::maps;
@@ -24,9 +24,13 @@ pub(crate) struct Script {
     pub(crate) logged: Vec<String>,
     pub(crate) renewed: u32,
     pub(crate) grant: Result<Grant, Refusal>,
+    /// How many objects of any stream the run has given.
+    pub(crate) seen: u64,
     /// Objects that the host does not hold; it holds all others.
     lacking: Vec<String>,
     random: u64,
+    clock: Duration,
+    latency: Duration,
 }
 
 impl Script {
@@ -45,8 +49,11 @@ impl Script {
                 ],
                 expires_in: 3599,
             }),
+            seen: 0,
             lacking: Vec::new(),
             random: 1,
+            clock: Duration::ZERO,
+            latency: Duration::ZERO,
         }
     }
 
@@ -64,6 +71,12 @@ impl Script {
             error: error.to_owned(),
             description: description.to_owned(),
         });
+        self
+    }
+
+    /// Each of whose answers takes so long.
+    pub(crate) fn taking(mut self, latency: Duration) -> Self {
+        self.latency = latency;
         self
     }
 
@@ -91,6 +104,17 @@ impl Script {
             .collect()
     }
 
+    /// Headers of the parts of that batch, `null` for none.
+    pub(crate) fn batched_headers(&self, index: usize) -> Vec<serde_json::Value> {
+        let body: serde_json::Value =
+            serde_json::from_slice(self.requests[index].body.as_ref().unwrap()).unwrap();
+        let requests = body["requests"].as_array().unwrap();
+        requests
+            .iter()
+            .map(|request| request["headers"].clone())
+            .collect()
+    }
+
     pub(crate) fn is_spent(&self) -> bool {
         self.answers.is_empty()
     }
@@ -99,6 +123,7 @@ impl Script {
 impl Transport for Script {
     fn send(&mut self, request: &HttpRequest) -> Result<Response, SendError> {
         self.requests.push(request.clone());
+        self.clock += self.latency;
         match self.answers.pop_front() {
             Some(Answer::Response(response)) => Ok(response),
             Some(Answer::Broken) => Err(SendError::Failed(anyhow::anyhow!("connection reset"))),
@@ -109,6 +134,10 @@ impl Transport for Script {
 
     fn wait(&mut self, time: Duration) {
         self.waits.push(time);
+    }
+
+    fn now(&mut self) -> Duration {
+        self.clock
     }
 
     fn ready(&mut self) -> Result<Grant, Refusal> {
@@ -132,6 +161,10 @@ impl Transport for Script {
         ids.iter()
             .map(|id| !self.lacking.iter().any(|lacking| lacking == id))
             .collect()
+    }
+
+    fn seen(&mut self, _stream: Stream) -> u64 {
+        self.seen
     }
 
     fn random(&mut self) -> u64 {
@@ -184,6 +217,21 @@ pub(crate) fn batch(parts: &[(u16, &str)]) -> Answer {
         })
         .collect();
     json(200, &format!(r#"{{"responses":[{}]}}"#, parts.join(",")))
+}
+
+/// Body of the page that gives the latest token.
+pub(crate) fn latest(of: &str) -> String {
+    format!(r#"{{"value":[],"@odata.deltaLink":"{GRAPH}/{of}/delta?$deltatoken=t-{of}"}}"#)
+}
+
+/// The answer to what a snapshot of everything begins with; counts are texts of JSON.
+pub(crate) fn beginning(groups: &str, users: &str) -> Answer {
+    batch(&[
+        (200, &latest("groups")),
+        (200, &latest("users")),
+        (200, groups),
+        (200, users),
+    ])
 }
 
 pub(crate) const TENANT: &str = "11111111-1111-1111-1111-111111111111";

@@ -85,12 +85,30 @@ impl Scope {
     }
 }
 
+/// What a snapshot of all groups is to save.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Priority {
+    /// Time.
+    Fastest,
+    /// Resource units.
+    Thrifty,
+}
+
+impl Priority {
+    /// Value of the setting, and what a form shows.
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 2] = [
+        (Self::Fastest, "fastest", "Fastest"),
+        (Self::Thrifty, "thrifty", "Thrifty: fewest resource units"),
+    ];
+}
+
 /// Settings without a problem.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) tenant: String,
     pub(crate) client: String,
     pub(crate) scope: Scope,
+    pub(crate) priority: Priority,
     pub(crate) cloud: Cloud,
     /// Origin of the login endpoint.
     pub(crate) login: String,
@@ -98,6 +116,8 @@ pub(crate) struct Settings {
     pub(crate) graph: String,
     pub(crate) notification: Option<Value>,
     pub(crate) default_country: Option<String>,
+    /// Whether users in none of the synchronised groups are kept.
+    pub(crate) keep_users_without_groups: bool,
 }
 
 impl Settings {
@@ -144,6 +164,8 @@ impl Settings {
                 window_ms: 10_000,
                 cost_header: Some(crate::graph::COST_HEADER.to_owned()),
             }),
+            // A stand-in for the login endpoint on this machine has no such page.
+            consent: Some(self.consent_url()).filter(|page| page.starts_with("https://")),
         }
     }
 
@@ -161,10 +183,12 @@ impl Settings {
 /// window, and a 429 closes the window for everybody if it should not.
 const QUOTA_UNITS: u32 = 8_000;
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 10] = [
     "tenantId",
     "clientId",
     "groups",
+    "keepUsersWithoutGroups",
+    "snapshotStrategy",
     "cloud",
     "loginEndpoint",
     "graphEndpoint",
@@ -193,20 +217,24 @@ impl Reader<'_> {
         let client = self.client();
         self.secret(secrets);
         let scope = self.groups();
+        let priority = self.priority();
         let cloud = self.cloud();
         let login = self.endpoint("loginEndpoint", cloud.map(|c| c.login));
         let graph = self.endpoint("graphEndpoint", cloud.map(|c| c.graph));
         let notification = self.notification();
         let default_country = self.text("defaultCountry");
+        let keep_users_without_groups = self.flag("keepUsersWithoutGroups");
         Some(Settings {
             tenant: tenant?,
             client: client?,
             scope: scope?,
+            priority: priority?,
             cloud: cloud?,
             login: login?,
             graph: graph?,
             notification,
             default_country,
+            keep_users_without_groups: keep_users_without_groups?,
         })
     }
 
@@ -246,6 +274,22 @@ impl Reader<'_> {
             }
             Some(_) => {
                 self.problem(key, "It is not a text.", "Give a JSON string.");
+                None
+            }
+        }
+    }
+
+    /// Absent and null are `false`.
+    fn flag(&mut self, key: &str) -> Option<bool> {
+        match self.values.get(key) {
+            None | Some(Value::Null) => Some(false),
+            Some(Value::Bool(flag)) => Some(*flag),
+            Some(_) => {
+                self.problem(
+                    key,
+                    "It is neither `true` nor `false`.",
+                    "Give a JSON boolean, or leave the setting out.",
+                );
                 None
             }
         }
@@ -349,6 +393,24 @@ impl Reader<'_> {
             }
         }
         (self.problems.len() == before).then_some(Scope::Groups(ids))
+    }
+
+    fn priority(&mut self) -> Option<Priority> {
+        const KEY: &str = "snapshotStrategy";
+        if matches!(self.values.get(KEY), None | Some(Value::Null)) {
+            return Some(Priority::Fastest);
+        }
+        let name = self.text(KEY)?;
+        let found = Priority::ALL.into_iter().find(|(_, own, _)| *own == name);
+        if found.is_none() {
+            let names = Priority::ALL.map(|(_, own, _)| own).join(", ");
+            self.problem(
+                KEY,
+                "There is no such strategy.",
+                format!("Use one of: {names}."),
+            );
+        }
+        found.map(|(priority, ..)| priority)
     }
 
     fn cloud(&mut self) -> Option<Cloud> {

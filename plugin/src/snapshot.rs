@@ -1,9 +1,14 @@
-//! A snapshot: tokens first, then everything, then what changed meanwhile.
+//! A snapshot by fan-out: tokens and sizes first, then everything, then what changed meanwhile. Whether it is one,
+//! or a delta walk, is decided here too.
+
+pub(crate) mod size;
+mod strategy;
+pub(crate) mod users;
 
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{
-    Change, CursorPart, Expectation, Fault, FaultKind, Opening, Page, Partition, Retention, Stream,
+    Change, CursorPart, Expectation, Fault, FaultKind, Opening, Page, Partition, Stream,
 };
 use crate::graph::batch::{self, Verdict};
 use crate::graph::error::GraphError;
@@ -11,120 +16,115 @@ use crate::graph::transport::{Level, Response};
 use crate::graph::walk::{Walk, check_link, decode, unreadable};
 use crate::graph::{Area, Client, Failure, malformed, throttled, url};
 use crate::members;
-use crate::model::{Group, Listing, User};
+use crate::model::{Group, Listing};
 use crate::run::{Run, page};
-use crate::settings::Scope;
+use crate::settings::{Priority, Scope};
 use crate::state::{DRAIN, GroupRef, Mark, Of, READ, Work};
+use crate::walk;
 
-/// Most ids that a filter of a delta query takes.
-const FILTERED: usize = 50;
-/// Pages on which a request for the latest token may keep the link back.
-const TOKEN_PAGES: usize = 8;
+use size::{Size, Start};
+use strategy::Strategy;
+
 /// Batches in which a configured group may fail before it counts as unreadable.
 const ROUNDS: u32 = 4;
 
-/// Takes the tokens from which the changes during the run will be drained, and names the first
-/// partitions. The two requests are the test of the permissions as well.
+/// Chooses how to read, and names the first partitions.
 pub(crate) fn plan(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fault> {
     client.grant()?;
-    let mut partitions = listings(run)?;
-    for of in [Of::Groups, Of::Users] {
-        let link = latest(run, client, of)?;
-        let title = format!("changes to {} during the run", of.key());
-        partitions.push(Work::Changes { of, link }.partition(
-            format!("changes/{}", of.key()),
-            DRAIN,
-            title,
-        )?);
+    match &run.settings.scope {
+        Scope::All => plan_all(run, client),
+        Scope::Groups(ids) => {
+            let note = format!(
+                "{} configured groups are read with their members' details; users are not listed.",
+                ids.len()
+            );
+            let start = size::start(run, client)?;
+            let size = Size {
+                groups: u64::try_from(ids.len()).ok(),
+                ..start.size
+            };
+            let groups =
+                vec![Work::ConfiguredGroups.partition("list/groups", READ, "configured groups")?];
+            let partitions = drained(groups, start)?;
+            Ok(opening(run, partitions, size, note))
+        }
     }
-    let (expected, retention, note) = match &run.settings.scope {
-        Scope::All => (
-            None,
-            Retention::Keep,
-            "All groups and users are listed, and the members of many groups are read side by side.".to_owned(),
-        ),
-        Scope::Groups(ids) => (
-            u64::try_from(ids.len()).ok(),
-            Retention::Drop,
-            format!("{} configured groups are read with their members' details; users are not listed.", ids.len()),
-        ),
+}
+
+fn plan_all(run: &Run<'_>, client: &mut Client<'_>) -> Result<Opening, Fault> {
+    // The tokens are of use to fan-out alone, but are had for the asking where the time counts.
+    let mut start = match run.settings.priority {
+        Priority::Fastest => Some(size::start(run, client)?),
+        Priority::Thrifty => None,
     };
-    Ok(Opening {
+    let size = match &start {
+        Some(start) => start.size,
+        None => size::sizes(client)?,
+    };
+    let choice = strategy::choose(run, client, size)?;
+    let (partitions, how) = match choice.strategy {
+        Strategy::DeltaWalk => (walk::partitions()?, "read".to_owned()),
+        Strategy::FanOut => {
+            let start = match start.take() {
+                Some(start) => start,
+                None => size::start(run, client)?,
+            };
+            let mut partitions =
+                vec![Work::Groups.partition("list/groups", READ, "list of groups")?];
+            let (listings, ranges) = users::partitions(size)?;
+            partitions.extend(listings);
+            (drained(partitions, start)?, side_by_side(ranges))
+        }
+    };
+    let note = format!("{} are {how}. {}", told(size), choice.note);
+    Ok(opening(run, partitions, size, note))
+}
+
+fn opening(run: &Run<'_>, partitions: Vec<Partition>, size: Size, note: String) -> Opening {
+    Opening {
         partitions,
         expected: Expectation {
-            users: None,
-            groups: expected,
+            users: size.users,
+            groups: size.groups,
             members: None,
         },
-        unreferenced_users: retention,
+        unreferenced_users: run.retention(),
         note: Some(note),
-    })
-}
-
-fn listings(run: &Run<'_>) -> Result<Vec<Partition>, Fault> {
-    if run.settings.scope.is_all() {
-        Ok(vec![
-            Work::Groups.partition("list/groups", READ, "list of groups")?,
-            Work::Users.partition("list/users", READ, "list of users")?,
-        ])
-    } else {
-        Ok(vec![Work::ConfiguredGroups.partition(
-            "list/groups",
-            READ,
-            "configured groups",
-        )?])
     }
 }
 
-/// First link of a stream of changes that begins now.
-pub(crate) fn latest_url(run: &Run<'_>, client: &Client<'_>, of: Of) -> String {
-    let path = match of {
-        Of::Users => format!("/users/delta?{}", run.select_users()),
-        Of::Groups => {
-            let filter = match &run.settings.scope {
-                Scope::Groups(ids) if ids.len() <= FILTERED => {
-                    let terms: Vec<String> = ids
-                        .iter()
-                        .map(|id| format!("id eq {}", url::literal(id)))
-                        .collect();
-                    format!("&$filter={}", url::query(&terms.join(" or ")))
-                }
-                _ => String::new(),
-            };
-            format!("/groups/delta?{},members{filter}", run.select_groups())
-        }
-    };
-    client.url(&format!("{path}&$deltatoken=latest"))
+/// With those that take in, at the end, what changed since the tokens were given.
+fn drained(mut partitions: Vec<Partition>, start: Start) -> Result<Vec<Partition>, Fault> {
+    for (of, link) in [(Of::Groups, start.groups), (Of::Users, start.users)] {
+        let title = format!("changes to {} during the run", of.key());
+        let work = Work::Changes {
+            of,
+            link,
+            walked: false,
+        };
+        partitions.push(work.partition(format!("changes/{}", of.key()), DRAIN, title)?);
+    }
+    Ok(partitions)
 }
 
-fn latest(run: &Run<'_>, client: &mut Client<'_>, of: Of) -> Result<String, Fault> {
-    let area = area(of);
-    let mut link = latest_url(run, client, of);
-    for _ in 0..TOKEN_PAGES {
-        let response = client
-            .get(&link, 1)
-            .map_err(|failure| client.fault(failure, area))?;
-        let links: Listing<User<'_>> =
-            serde_json::from_slice(&response.body).map_err(|error| malformed(area, &error))?;
-        match (links.next, links.delta) {
-            (None, Some(delta)) => {
-                check_link(&delta, &run.settings.graph)?;
-                return Ok(delta);
-            }
-            (Some(next), None) => {
-                check_link(&next, &run.settings.graph)?;
-                link = next;
-            }
-            _ => break,
-        }
-    }
-    Err(Fault::protocol(
-        "graph.no-token",
-        format!(
-            "Microsoft Graph gave no token from which changes to {} could be followed.",
-            area.words()
+/// What there is, for the report.
+fn told(size: Size) -> String {
+    let told = |count: Option<u64>| count.map_or_else(String::new, |count| format!(" ({count})"));
+    format!(
+        "All groups{} and users{}",
+        told(size.groups),
+        told(size.users)
+    )
+}
+
+/// How fan-out reads it.
+fn side_by_side(ranges: usize) -> String {
+    match ranges {
+        1 => "listed; the members of many groups are read side by side".to_owned(),
+        ranges => format!(
+            "listed; {ranges} ranges of users and the members of many groups are read side by side"
         ),
-    ))
+    }
 }
 
 pub(crate) fn area(of: Of) -> Area {
@@ -142,7 +142,7 @@ pub(crate) enum Step {
 }
 
 /// Reads the page at which the walk stands.
-fn step(client: &mut Client<'_>, walk: &mut Walk, link: &str, area: Area) -> Result<Step, Fault> {
+fn step(client: &mut Client<'_>, walk: &mut Walk, link: &str, area: Area) -> Result<Step, Failure> {
     check_link(link, &client.settings.graph)?;
     match client.get(link, 1) {
         Ok(response) => Ok(Step::Page(response)),
@@ -157,7 +157,7 @@ fn step(client: &mut Client<'_>, walk: &mut Walk, link: &str, area: Area) -> Res
             );
             Ok(Step::Again)
         }
-        Err(failure) => Err(client.fault(failure, area)),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -175,7 +175,9 @@ pub(crate) fn read_groups(
     let first = client.url(&format!("/groups?{}&$top=999", run.select_groups()));
     let link = walk.next().unwrap_or(&first).to_owned();
     let mut out = page();
-    let Step::Page(response) = step(client, &mut walk, &link, Area::Groups)? else {
+    let step = step(client, &mut walk, &link, Area::Groups)
+        .map_err(|failure| client.fault(failure, Area::Groups))?;
+    let Step::Page(response) = step else {
         out.checkpoint = Some(walk.checkpoint()?);
         return Ok(out);
     };
@@ -191,39 +193,13 @@ pub(crate) fn read_groups(
         out.changes.push(Change::Group(run.group(group)));
     }
     out.partitions = members::partitions(run, refs, READ)?;
-    finish(
-        run,
-        &mut walk,
-        &link,
-        listing.next,
-        Stream::Groups,
-        &mut out,
-    )?;
-    Ok(out)
-}
-
-/// A page of all users.
-pub(crate) fn read_users(
-    run: &Run<'_>,
-    client: &mut Client<'_>,
-    checkpoint: Option<&str>,
-) -> Result<Page, Fault> {
-    let mut walk = opened(checkpoint)?;
-    let first = client.url(&format!("/users?{}&$top=999", run.select_users()));
-    let link = walk.next().unwrap_or(&first).to_owned();
-    let mut out = page();
-    let Step::Page(response) = step(client, &mut walk, &link, Area::Users)? else {
-        out.checkpoint = Some(walk.checkpoint()?);
-        return Ok(out);
-    };
-    let listing: Listing<User<'_>> =
-        serde_json::from_slice(&response.body).map_err(|error| malformed(Area::Users, &error))?;
-    out.changes.reserve(listing.value.len() + 1);
-    for user in &listing.value {
-        user.id.filled().ok_or_else(|| without_id(Area::Users))?;
-        out.changes.push(Change::User(run.user(user)));
+    match listing.next {
+        Some(next) => {
+            walk.advance(&link, &next, &run.settings.graph)?;
+            out.checkpoint = Some(walk.checkpoint()?);
+        }
+        None => out.changes.push(Change::StreamComplete(Stream::Groups)),
     }
-    finish(run, &mut walk, &link, listing.next, Stream::Users, &mut out)?;
     Ok(out)
 }
 
@@ -233,24 +209,6 @@ pub(crate) fn without_id(area: Area) -> Fault {
         "graph.malformed",
         format!("An entry in a page of {} has no id.", area.words()),
     )
-}
-
-fn finish(
-    run: &Run<'_>,
-    walk: &mut Walk,
-    link: &str,
-    next: Option<String>,
-    stream: Stream,
-    out: &mut Page,
-) -> Result<(), Fault> {
-    match next {
-        Some(next) => {
-            walk.advance(link, &next, &run.settings.graph)?;
-            out.checkpoint = Some(walk.checkpoint()?);
-        }
-        None => out.changes.push(Change::StreamComplete(stream)),
-    }
-    Ok(())
 }
 
 /// Where the reading of the configured groups stands.
@@ -322,13 +280,7 @@ pub(crate) fn read_configured(
     let mut after = None;
     let mut trouble = false;
     for (id, part) in now.iter().zip(parts) {
-        match part.map_or(
-            Verdict::Again {
-                throttled: false,
-                after: None,
-            },
-            |part| part.verdict(),
-        ) {
+        match part.map_or(Verdict::MISSING, |part| part.verdict()) {
             Verdict::Good(body) => {
                 let group: Group<'_> = serde_json::from_slice(body.as_bytes())
                     .map_err(|error| malformed(Area::Groups, &error))?;
@@ -418,10 +370,11 @@ fn end_configured(at: Configured, mut out: Page) -> Result<Page, Fault> {
 }
 
 /// The piece of the next cursor for a link.
-pub(crate) fn mark(run: &Run<'_>, of: Of, link: String) -> Result<CursorPart, Fault> {
+pub(crate) fn mark(run: &Run<'_>, of: Of, link: String, walked: bool) -> Result<CursorPart, Fault> {
     let mark = Mark {
         link,
         made_with: run.made_with(),
+        walked,
     };
     let value = serde_json::to_string(&mark).map_err(|error| unreadable("cursor", &error))?;
     Ok(CursorPart {

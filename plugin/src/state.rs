@@ -4,17 +4,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::{CursorPart, Fault, Partition, Stream};
 use crate::graph::walk::unreadable;
+use crate::snapshot::users::Range;
 
 /// Raised whenever older states, checkpoints or cursors can't be read any more.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Stage in which listings and members are read.
 pub(crate) const READ: u8 = 0;
+/// Stage in which a snapshot makes sure that what was read in parts is all there.
+pub(crate) const PROVE: u8 = 1;
 /// Stage in which an incremental run reads what the last run could not read: after the changes, since
 /// one that came between would otherwise be overwritten by a state from before it.
 pub(crate) const CATCH_UP: u8 = 1;
 /// Stage in which a snapshot takes in what changed while it was read.
-pub(crate) const DRAIN: u8 = 1;
+pub(crate) const DRAIN: u8 = 2;
 
 /// What a partition reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +29,13 @@ pub(crate) enum Work {
     ConfiguredGroups,
     /// The list of all users.
     Users,
+    /// A part of it.
+    UserRange(Range),
+    /// Whether the parts are all of it.
+    ProveUsers {
+        /// How many users there were before the parts were read.
+        counted: u64,
+    },
     /// The first page of members of each of these groups.
     Members { groups: Vec<GroupRef> },
     /// The other pages of members of one group.
@@ -36,7 +46,15 @@ pub(crate) enum Work {
         found: bool,
     },
     /// What changed.
-    Changes { of: Of, link: String },
+    Changes {
+        of: Of,
+        link: String,
+        /// The link is from the beginning of a delta walk; see [`Mark::walked`].
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        walked: bool,
+    },
+    /// Everything, by a first round of changes.
+    Walk { of: Of },
     /// The groups that these are in, which the host did not hold.
     MemberOf { of: Of, ids: Vec<String> },
 }
@@ -132,4 +150,8 @@ pub(crate) struct Mark {
     pub(crate) link: String,
     /// Settings and map that shaped the documents and the link.
     pub(crate) made_with: String,
+    /// It is from the beginning of a delta walk, so the first changes are those during it. Who was in the deleted
+    /// items for a while of it may have been left out as a member and is held nevertheless.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) walked: bool,
 }

@@ -66,6 +66,10 @@ impl Surroundings for Replay {
     fn holds(&mut self, ids: &[&str]) -> Vec<bool> {
         vec![false; ids.len()]
     }
+
+    fn seen(&mut self, _stream: contract::Stream) -> u64 {
+        0
+    }
 }
 
 /// A tenant, the component connected to it, and the core with the same settings.
@@ -208,5 +212,5 @@ fn pages(criterion: &mut Criterion) {
 }
 
 fn outside(bench: &Bench, runtime: &Handle) -> Outside {
-    Outside::new(&bench.gateway, runtime)
+    Outside::new(&bench.gateway, runtime, None)
 }

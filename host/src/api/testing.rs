@@ -240,11 +240,20 @@ pub(crate) mod brought {
             id: id.into(),
             name: name.into(),
             document: document.to_string(),
+            kind: None,
         }
     }
 
     pub(crate) fn group(id: &str, name: &str) -> Change {
         Change::Group(object(id, name, &json!({"idpGroup": id})))
+    }
+
+    /// A group of a kind that the made-up plugin declares: `team` or `list`.
+    pub(crate) fn group_of(kind: &str, id: &str, name: &str) -> Change {
+        Change::Group(Object {
+            kind: Some(kind.into()),
+            ..object(id, name, &json!({"idpGroup": id}))
+        })
     }
 
     pub(crate) fn user(id: &str, name: &str) -> Change {

@@ -274,9 +274,11 @@ fn check_value(path: &str, setting: &Setting, value: &Value, findings: &mut Find
             "It is neither true nor false.",
             "Give one of the two, without quotes.",
         ),
-        (SettingKind::Items, Value::String(word)) if word == "all" => {}
-        (SettingKind::Items, Value::Array(items)) => check_items(path, items, findings),
-        (SettingKind::Items, _) => findings.add(
+        (SettingKind::Items | SettingKind::Groups, Value::String(word)) if word == "all" => {}
+        (SettingKind::Items | SettingKind::Groups, Value::Array(items)) => {
+            check_items(path, items, findings);
+        }
+        (SettingKind::Items | SettingKind::Groups, _) => findings.add(
             path,
             "It is neither a list nor the word `all`.",
             "Give a list of JSON strings, or \"all\".",

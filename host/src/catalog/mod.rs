@@ -13,6 +13,7 @@ mod draft;
 mod error;
 mod form;
 mod input;
+mod kinds;
 mod link;
 mod linked;
 mod map;
@@ -43,6 +44,7 @@ pub use connector::{
 pub use draft::{Answers, ConnectorDraft, LastTest};
 pub use error::CatalogError;
 pub use form::SecretChanges;
+pub use kinds::GroupKinds;
 pub use link::{LinkFilter, LinkRecord, MOST_LINKS, MOST_PLATFORM_GROUPS, NewLink};
 pub use linked::SourceGroup;
 pub use map::{

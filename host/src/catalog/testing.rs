@@ -11,8 +11,8 @@ use crate::access::{Principal, Role};
 use crate::audit::{Actor, ActorKind};
 use crate::clock::ManualClock;
 use crate::contract::{
-    Candidate, Candidates, CheckLine, CheckOutcome, Choice, DataModel, Description, Field, Problem,
-    Rule, Setting, SettingKind, TransformMap,
+    Candidate, Candidates, Chapter, CheckLine, CheckOutcome, Choice, DataModel, Description, Field,
+    Problem, Rule, Setting, SettingKind, TransformMap,
 };
 use crate::database::{Database, testing};
 use crate::egress::{Authentication, ClientCredentials, Connection, Proof};
@@ -91,12 +91,26 @@ pub(crate) fn description(name: &str) -> Description {
                 SettingKind::Choice(vec![choice("global"), choice("china")]),
                 false,
             ),
-            setting("groups", SettingKind::Items, false),
+            setting("groups", SettingKind::Groups, false),
             setting("deep", SettingKind::Flag, false),
             setting("notification", SettingKind::Document, false),
             setting("endpoint", SettingKind::Text, false),
         ],
         permissions: Vec::new(),
+        guide: vec![Chapter {
+            title: "Register the application".into(),
+            steps: vec!["Open *Applications* at https://idp.example/apps.".into()],
+        }],
+        group_kinds: vec![
+            Choice {
+                value: "team".into(),
+                label: "Team".into(),
+            },
+            Choice {
+                value: "list".into(),
+                label: "Mailing list".into(),
+            },
+        ],
         hosts: Vec::new(),
         source_model: DataModel {
             name: "Source".into(),
@@ -200,6 +214,10 @@ impl Types for MadeUp {
                 audience: vec![origin.into()],
             }),
             quota: None,
+            consent: Some(format!(
+                "https://idp.example/{}/consent",
+                values["tenantId"].as_str().unwrap_or_default()
+            )),
         }))
     }
 

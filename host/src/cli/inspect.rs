@@ -71,6 +71,7 @@ fn facts(out: &mut impl Write, d: &Description, file: &Facts) -> io::Result<()> 
         ("Integration method", d.integration_method.clone()),
         ("Direction", d.direction.clone()),
         ("Incremental", yes_no(d.incremental).into()),
+        ("Kinds of groups", kinds(d)),
         ("Not supported", list(&d.unsupported)),
         ("Contract", format!("connector:plugin {}", file.contract)),
         ("Checkpoints", format!("version {}", d.checkpoint_version)),
@@ -84,6 +85,12 @@ fn facts(out: &mut impl Write, d: &Description, file: &Facts) -> io::Result<()> 
     writeln!(out, "{table}\n")
 }
 
+fn kinds(d: &Description) -> String {
+    let kinds = d.group_kinds.iter();
+    let lines = kinds.map(|kind| format!("{}: {}", kind.value, kind.label));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn settings(out: &mut impl Write, d: &Description) -> io::Result<()> {
     let mut table = table(&["Setting", "Kind", "Required", "Label", "Help"]);
     for setting in &d.settings {
@@ -92,6 +99,7 @@ fn settings(out: &mut impl Write, d: &Description) -> io::Result<()> {
             SettingKind::Secret => "secret".into(),
             SettingKind::Flag => "true or false".into(),
             SettingKind::Items => "list or \"all\"".into(),
+            SettingKind::Groups => "list of groups or \"all\"".into(),
             SettingKind::Document => "object".into(),
             SettingKind::Choice(choices) => {
                 let values: Vec<&str> = choices.iter().map(|c| c.value.as_str()).collect();

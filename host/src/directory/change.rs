@@ -48,7 +48,8 @@ pub enum Change {
         /// For the administrator.
         reason: String,
     },
-    /// The listing ended normally; objects not seen in this run, except hidden users, are gone.
+    /// The listing ended normally; what was not seen in this run, except hidden users and their memberships, is
+    /// gone.
     StreamComplete(Stream),
 }
 
@@ -61,6 +62,8 @@ pub struct Object {
     pub name: String,
     /// A JSON object in the target model; checked to be one.
     pub document: String,
+    /// Of a group: one of the kinds that its plugin declares, where it is known.
+    pub kind: Option<String>,
 }
 
 /// A direct member of a group.
@@ -117,7 +120,7 @@ pub enum Removal {
     Hard,
 }
 
-/// What a listing lists.
+/// What can be complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
@@ -125,4 +128,6 @@ pub enum Stream {
     Users,
     /// Groups.
     Groups,
+    /// Direct memberships of all groups. Counts once all partitions of the run have ended.
+    Members,
 }

@@ -411,7 +411,7 @@ pub struct Decision {
 pub enum Export {
     /// `{"id","name","document"}` for each user that is not hidden.
     Users,
-    /// `{"id","name","document"}` for each group.
+    /// `{"id","name","groupKind","document"}` for each group; without `groupKind` where its kind isn't known.
     Groups,
     /// [`MembershipRecord`]s. Hidden users are left out.
     Memberships {
@@ -464,12 +464,18 @@ pub trait Directory: DirectoryReader {
     /// Stores a page.
     async fn commit(&self, run: RunKey, page: PageCommit) -> Result<Committed, DirectoryError>;
 
-    /// For each identifier, whether a user or group of it is held and not hidden.
+    /// For each identifier, whether a user or group of it is held and not hidden, and the run that left the cursor,
+    /// an earlier one, or the one that goes on brought it into sight. What came in between, the next run hears of
+    /// again, as an arrival like the first time.
     async fn holds(
         &self,
         connector: ConnectorKey,
         ids: &[String],
     ) -> Result<Vec<bool>, DirectoryError>;
+
+    /// How many different objects of a stream the connector's run that goes on has stored so far, those included
+    /// that it removes again; 0 where none goes on, and of members.
+    async fn seen(&self, connector: ConnectorKey, stream: Stream) -> Result<u64, DirectoryError>;
 
     /// Turns the proofs of completeness into staged removals and counts all staged removals.
     async fn assess(&self, run: RunKey) -> Result<Assessment, DirectoryError>;

@@ -47,8 +47,8 @@ pub struct Page<T> {
     /// Where the next page begins; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<Position>,
-    /// How many records all pages have together; only on a first page, and only where counting them is
-    /// cheap.
+    /// How many records all pages have together; only on a first page or where the store keeps it, and only where
+    /// counting them is cheap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<Total>,
 }
@@ -90,6 +90,8 @@ pub struct Search {
     pub changed_since: Option<i64>,
     /// Whether hidden users are found too.
     pub hidden: bool,
+    /// Only groups of these kinds; of any, and of none, where it is empty. Users have none.
+    pub group_kinds: Vec<String>,
     /// Which of all objects.
     pub among: Among,
     /// In which order they come.
@@ -117,12 +119,15 @@ pub enum Sort {
     /// By name.
     #[default]
     Name,
-    /// Groups by the number of their direct members; users, who have none, by name.
+    /// Groups by the number of their direct members, users by the number of groups that they are directly in: see
+    /// [`Entry::links`].
     Members,
     /// By the run that changed them last, see [`ObjectRecord::changed`].
     Changed,
     /// By the run that brought them, see [`ObjectRecord::since`].
     Since,
+    /// Groups by their kind; users, who have none, by name.
+    GroupKind,
 }
 
 /// Where in a name a text must be.
@@ -148,6 +153,9 @@ pub struct Entry {
     pub id: String,
     /// Label.
     pub name: String,
+    /// Of a group: one of the kinds that its plugin declares, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_kind: Option<String>,
     /// Whether it is a hidden user.
     pub hidden: bool,
     /// For a group its direct members, for a user the groups that it is directly in; hidden users are not
@@ -173,6 +181,9 @@ pub struct ObjectRecord {
     pub state: ObjectState,
     /// Label; empty where only the identifier is known.
     pub name: String,
+    /// Of a group: one of the kinds that its plugin declares, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_kind: Option<String>,
     /// Its document in the target model.
     #[schema(value_type = Option<Object>)]
     pub document: Option<serde_json::Value>,

@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,7 +27,7 @@ use super::{
     token::{Failure, Issued, TokenClient},
 };
 
-/// A renewal within this time of the last one gives what that one got.
+/// A token that is younger is not renewed, unless the source has refused it.
 const JUST_RENEWED: Duration = Duration::from_secs(10);
 /// How long a definite refusal is remembered, so that many partitions ask once.
 const REFUSED: Duration = Duration::from_secs(30);
@@ -60,13 +63,16 @@ pub struct Refusal {
     pub description: String,
 }
 
-struct Token {
+/// An access token.
+pub(super) struct Token {
     value: SecretString,
     header: HeaderValue,
     roles: Vec<String>,
     since: Instant,
     renew: Instant,
     end: Instant,
+    /// The source answered 401 to it.
+    refused: AtomicBool,
 }
 
 impl Token {
@@ -84,7 +90,13 @@ impl Token {
             since: now,
             renew: now + issued.life.saturating_sub(margin),
             end: now + issued.life,
+            refused: AtomicBool::new(false),
         })
+    }
+
+    /// The source does not accept it, however young it is.
+    pub(super) fn refuse(&self) {
+        self.refused.store(true, Ordering::Relaxed);
     }
 
     fn grant(&self, now: Instant) -> Grant {
@@ -184,19 +196,25 @@ impl Credential {
         Ok(())
     }
 
-    /// Adds the credential to the headers of a request to this origin, if it belongs there.
-    pub(super) fn attach(&self, origin: &Origin, headers: &mut HeaderMap) {
+    /// Adds the credential to the headers of a request to this origin, if it belongs there. Gives
+    /// the token that was added.
+    pub(super) fn attach(&self, origin: &Origin, headers: &mut HeaderMap) -> Option<Arc<Token>> {
         if !self.audience.contains(origin) {
-            return;
+            return None;
         }
+        let token = match &self.scheme {
+            Scheme::OAuth(oauth) => oauth.current(),
+            Scheme::None | Scheme::Bearer(_) => None,
+        };
         let header = match &self.scheme {
             Scheme::None => None,
             Scheme::Bearer(header) => Some(header.clone()),
-            Scheme::OAuth(oauth) => oauth.current().map(|token| token.header.clone()),
+            Scheme::OAuth(_) => token.as_ref().map(|token| token.header.clone()),
         };
         if let Some(header) = header {
             headers.insert(AUTHORIZATION, header);
         }
+        token
     }
 
     /// Makes sure that a token is there.
@@ -226,7 +244,8 @@ impl Credential {
         let usable = |now: Instant| {
             let enough = |token: &Token| {
                 if renew {
-                    now.duration_since(token.since) < JUST_RENEWED
+                    !token.refused.load(Ordering::Relaxed)
+                        && now.duration_since(token.since) < JUST_RENEWED
                 } else {
                     now < token.renew
                 }

@@ -145,7 +145,8 @@ impl Gateway {
         if waited >= NOTABLE_WAIT {
             self.tell_of_wait(&checked.origin, waited, "waited");
         }
-        self.credential
+        let token = self
+            .credential
             .attach(&checked.origin, checked.request.headers_mut());
         self.counters
             .sent(std::mem::take(&mut checked.route), checked.bytes);
@@ -155,7 +156,12 @@ impl Gateway {
             .exchange(&origin, reach, checked.request)
             .await
         {
-            Ok(response) => self.receive(&origin, reach, head, pass, response),
+            Ok(response) => {
+                if response.status() == StatusCode::UNAUTHORIZED {
+                    token.iter().for_each(|token| token.refuse());
+                }
+                self.receive(&origin, reach, head, pass, response)
+            }
             Err(error) => {
                 let landing = match error.kind() {
                     SendErrorKind::Denied
@@ -217,7 +223,8 @@ impl Gateway {
         self.credential.ready().await
     }
 
-    /// Gets a new token, unless that has been done within the last ten seconds.
+    /// Gets a new token, unless that has been done within the last ten seconds and the source has not answered 401
+    /// to it since.
     ///
     /// # Errors
     /// What the authority answered instead.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
-    header::{ACCEPT_ENCODING, CONTENT_LENGTH, HOST, RETRY_AFTER},
+    header::{ACCEPT_ENCODING, CONTENT_LENGTH, DATE, HOST, RETRY_AFTER},
 };
 use jiff::Timestamp;
 use url::Url;
@@ -186,16 +186,24 @@ pub(super) fn cost(headers: &HeaderMap, name: Option<&HeaderName>) -> Option<u32
     (0.0..=1e9).contains(&units).then(|| units.ceil() as u32)
 }
 
-/// `Retry-After` as a pause: seconds, also fractional ones, or a date.
+/// `Retry-After` as a pause: seconds, also fractional ones, or a date. The date is by the sender's clock, which
+/// its `Date` tells; `now` is by ours.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let seconds = match text.parse::<f64>() {
         Ok(seconds) => seconds,
         Err(_) => {
-            let date = jiff::fmt::rfc2822::DateTimeParser::new()
-                .parse_timestamp(text)
-                .ok()?;
-            date.duration_since(now).as_secs_f64()
+            let date = |text: &str| {
+                jiff::fmt::rfc2822::DateTimeParser::new()
+                    .parse_timestamp(text)
+                    .ok()
+            };
+            let sent = headers
+                .get(DATE)
+                .and_then(|value| date(value.to_str().ok()?.trim()));
+            date(text)?
+                .duration_since(sent.unwrap_or(now))
+                .as_secs_f64()
         }
     };
     if seconds.is_nan() {
@@ -357,6 +365,15 @@ mod tests {
             Some(Duration::from_secs(7))
         );
         assert_eq!(read("Sun, 06 Nov 1994 08:49:07 GMT"), Some(Duration::ZERO));
+        let skewed = [
+            ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("date", "Sun, 06 Nov 1994 08:49:35 GMT"),
+        ];
+        assert_eq!(
+            retry_after(&headers(&skewed), now),
+            Some(Duration::from_secs(2)),
+            "by the sender's clock"
+        );
         assert_eq!(read("-3"), Some(Duration::ZERO));
         assert_eq!(read("1e300"), Some(Duration::from_secs(86_400)));
         assert_eq!(read("soon"), None);

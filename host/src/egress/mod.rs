@@ -136,6 +136,8 @@ pub struct Connection {
     pub authentication: Authentication,
     /// How much the vendor allows.
     pub quota: Option<Quota>,
+    /// The page where what must be granted is granted, to show to people.
+    pub consent: Option<String>,
 }
 
 /// How requests are authenticated.

@@ -9,7 +9,7 @@
 //! nothing, and jitter can't squeeze more into a window than it holds.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     hash::{BuildHasher, RandomState},
     time::Duration,
 };
@@ -18,6 +18,11 @@ use tokio::time::Instant;
 
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
+/// An answer that took this many times as long as the fastest of its cost, and a little more, has queued.
+const QUEUED: u32 = 3;
+const QUEUED_AT_LEAST: Duration = Duration::from_millis(100);
+/// Costs of which the fastest answer is remembered.
+const COSTS: usize = 64;
 const LONGEST_CLOSURE: Duration = Duration::from_secs(3600);
 
 /// Why a request waits.
@@ -92,6 +97,8 @@ pub(super) struct Pace {
     charged: u64,
     flying: u64,
     fastest: Option<Duration>,
+    /// By estimated cost: a batch takes longer than what it is made of.
+    fastest_of: BTreeMap<u64, Duration>,
     in_flight: usize,
     limit: usize,
     most: usize,
@@ -110,6 +117,7 @@ impl Pace {
             charged: 0,
             flying: 0,
             fastest: None,
+            fastest_of: BTreeMap::new(),
             in_flight: 0,
             limit: most,
             most,
@@ -209,9 +217,11 @@ impl Pace {
         landing: Landing,
     ) -> bool {
         self.flying = self.flying.saturating_sub(estimate);
+        let mut queued = false;
         if landing == Landing::Answered {
             let took = now.duration_since(sent);
             self.fastest = Some(self.fastest.map_or(took, |fastest| fastest.min(took)));
+            queued = self.has_queued(estimate, took);
         }
         if landing != Landing::NotSent {
             self.charge(now, cost.map_or(estimate, u64::from), estimate, false);
@@ -225,7 +235,8 @@ impl Pace {
             }
             Landing::Answered if fresh => {
                 self.strikes = 0;
-                self.streak += 1;
+                // More in flight would only wait longer there.
+                self.streak += usize::from(!queued);
                 if self.streak >= self.limit && self.limit < self.most {
                     self.limit += 1;
                     self.streak = 0;
@@ -234,6 +245,19 @@ impl Pace {
             }
             Landing::Answered | Landing::NotSent | Landing::Lost => false,
         }
+    }
+
+    /// Whether an answer took so much longer than the fastest of its cost that requests must be
+    /// queueing at the service.
+    fn has_queued(&mut self, estimate: u64, took: Duration) -> bool {
+        if let Some(fastest) = self.fastest_of.get_mut(&estimate) {
+            *fastest = took.min(*fastest);
+            return took > *fastest * QUEUED + QUEUED_AT_LEAST;
+        }
+        if self.fastest_of.len() < COSTS {
+            self.fastest_of.insert(estimate, took);
+        }
+        false
     }
 
     /// The answer has been read or given up.

@@ -171,6 +171,7 @@ pub(super) fn connection(origins: &[&str]) -> Connection {
         origins: origins.iter().map(|text| (*text).to_owned()).collect(),
         authentication: Authentication::None,
         quota: None,
+        consent: None,
     }
 }
 

@@ -13,6 +13,7 @@ wasmtime::component::bindgen!({
     imports: {
         // A store that fails is no answer for a guest: the call ends.
         "connector:plugin/directory.holds": async | trappable,
+        "connector:plugin/directory.seen": async | trappable,
         default: async,
     },
     exports: { default: async },

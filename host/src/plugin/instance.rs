@@ -26,6 +26,8 @@ pub struct Instance {
     store: Store<State>,
     hooks: Connector,
     limits: Arc<Limits>,
+    /// What the plugin says of itself; absent while it is asked for that.
+    declared: Option<Arc<Description>>,
     last: CallUse,
     #[cfg(feature = "observe")]
     observer: Option<super::engine::Observer>,
@@ -100,7 +102,11 @@ impl Instance {
     ) -> Result<Self, CallError> {
         let engine = &plugin.engine;
         let limits = Arc::clone(&plugin.limits);
-        Self::create(engine, &plugin.pre, session, &engine.slots, limits).await
+        let made = Self::create(engine, &plugin.pre, session, &engine.slots, limits).await?;
+        Ok(Self {
+            declared: Some(plugin.declared()),
+            ..made
+        })
     }
 
     pub(super) async fn describe(
@@ -157,6 +163,7 @@ impl Instance {
             store,
             hooks,
             limits,
+            declared: None,
             last: CallUse::default(),
             #[cfg(feature = "observe")]
             observer: engine.observer.clone(),
@@ -204,6 +211,10 @@ impl Instance {
     fn border(&self) -> Border<'_> {
         Border {
             limits: &self.limits,
+            group_kinds: self
+                .declared
+                .as_deref()
+                .map_or(&[][..], |description| description.group_kinds.as_slice()),
         }
     }
 

@@ -124,6 +124,11 @@ impl Plugin {
         &self.description
     }
 
+    /// The same, to be kept.
+    pub(super) fn declared(&self) -> Arc<Description> {
+        Arc::clone(&self.description)
+    }
+
     /// What its file says about it.
     #[must_use]
     pub fn facts(&self) -> &Facts {

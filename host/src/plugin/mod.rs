@@ -118,7 +118,7 @@ pub enum PluginError {
 }
 
 /// Version of the contract that this host speaks.
-pub const CONTRACT_VERSION: &str = "1.0.0";
+pub const CONTRACT_VERSION: &str = "2.0.0";
 
 /// The interface that every connector exports, without its version.
 pub(crate) const HOOKS: &str = "connector:plugin/hooks";

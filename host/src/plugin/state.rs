@@ -219,6 +219,14 @@ impl directory::Host for State {
         };
         Ok(directory.holds(*connector, &ids).await?)
     }
+
+    async fn seen(&mut self, stream: contract::Stream) -> wasmtime::Result<u64> {
+        let Some((directory, connector)) = &self.directory else {
+            return Ok(0);
+        };
+        let stream = super::convert::stream(stream);
+        Ok(directory.seen(*connector, stream).await?)
+    }
 }
 
 fn grant(grant: Grant) -> credentials::Grant {

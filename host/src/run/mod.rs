@@ -300,9 +300,9 @@ impl Running<'_> {
                     return Ok(End::Read);
                 }
                 ReadEnd::Stop(fault) => return Ok(End::Failed(fault)),
-                ReadEnd::Snapshot(_) if restarts > 0 => {
+                ReadEnd::Snapshot(fault) if restarts > 0 => {
                     restarts -= 1;
-                    self.restart("the cursor was of no use any more").await?;
+                    self.restart(&fault.message).await?;
                 }
                 ReadEnd::Snapshot(fault) => return Ok(End::Failed(fault)),
             }
@@ -381,6 +381,7 @@ impl Running<'_> {
             directory: Arc::clone(self.directory),
             progress: Arc::clone(self.progress),
             patience: self.job.patience.clone(),
+            budget: patience::Budget::new(&self.job.patience),
             run: self.run.key,
             request,
         };

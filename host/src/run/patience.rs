@@ -1,11 +1,15 @@
 //! What becomes of a fault: the policy, without any doing.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use crate::contract::{Fault, FaultKind};
 use crate::limits::Patience;
+
+use tokio::time::Instant;
 
 /// What to do after a fault.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,6 +70,69 @@ impl Tries {
                 Next::Again(wait.min(longest))
             }
         }
+    }
+}
+
+/// How much may be repeated in a run, over all its partitions.
+///
+/// Each partition has its own patience, and there may be thousands: a source that is down must not be
+/// asked thousands of times what it can't answer.
+#[derive(Debug)]
+pub(super) struct Budget {
+    spare: u64,
+    percent: u64,
+    stalled: Duration,
+    pages: AtomicU64,
+    retries: AtomicU64,
+    last_page: Mutex<Instant>,
+    spent: std::sync::atomic::AtomicBool,
+}
+
+impl Budget {
+    pub(super) fn new(patience: &Patience) -> Self {
+        Self {
+            spare: patience.spare_retries,
+            percent: patience.retry_percent,
+            stalled: Duration::from_millis(patience.stalled_ms),
+            pages: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            last_page: Mutex::new(Instant::now()),
+            spent: std::sync::atomic::AtomicBool::new(false),
+        }
+    }
+
+    /// A page was read.
+    pub(super) fn page(&self) {
+        self.pages.fetch_add(1, Relaxed);
+        *self
+            .last_page
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Whether one more page may be read again after this fault.
+    ///
+    /// A throttled source works: waiting as it asks is no storm, and only standing still ends it.
+    pub(super) fn allows(&self, fault: &Fault) -> bool {
+        let allowed = if matches!(fault.kind, FaultKind::Throttled(_)) {
+            let last = *self
+                .last_page
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            last.elapsed() < self.stalled
+        } else {
+            let earned = self.pages.load(Relaxed).saturating_mul(self.percent) / 100;
+            self.retries.fetch_add(1, Relaxed) < self.spare.saturating_add(earned)
+        };
+        if !allowed {
+            self.spent.store(true, Relaxed);
+        }
+        allowed
+    }
+
+    /// Whether something was given up for want of it: nothing more is to be begun.
+    pub(super) fn is_spent(&self) -> bool {
+        self.spent.load(Relaxed)
     }
 }
 
@@ -141,6 +208,41 @@ mod tests {
             .take_while(|_| tries.after(&fault(FaultKind::Throttled(None))) != Next::GiveUp)
             .count();
         assert_eq!(waits, Patience::default().throttled_retries as usize);
+    }
+
+    #[test]
+    fn a_source_that_is_down_is_asked_again_only_so_often_by_all_partitions_together() {
+        let budget = Budget::new(&Patience {
+            spare_retries: 10,
+            retry_percent: 20,
+            ..Patience::default()
+        });
+        let down = fault(FaultKind::Transient);
+        let allowed = |tries: usize| (0..tries).filter(|_| budget.allows(&down)).count();
+        assert_eq!(allowed(8), 8);
+        for _ in 0..50 {
+            budget.page();
+        }
+        assert!(!budget.is_spent());
+        assert_eq!(allowed(1_000), 12, "2 that were left and a fifth of 50");
+        assert!(budget.is_spent());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_source_is_waited_for_until_nothing_has_moved_for_long() {
+        let budget = Budget::new(&Patience {
+            spare_retries: 0,
+            stalled_ms: 60_000,
+            ..Patience::default()
+        });
+        let slow = fault(FaultKind::Throttled(None));
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert!((0..1_000).all(|_| budget.allows(&slow)));
+        budget.page();
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert!(budget.allows(&slow) && !budget.is_spent());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!budget.allows(&slow) && budget.is_spent());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::patience::{Next, Tries};
+use super::patience::{Budget, Next, Tries};
 use super::progress::Progress;
 use super::report::Failure;
 use crate::contract::{Fault, FaultKind};
@@ -26,6 +26,7 @@ pub(super) struct Reader {
     pub(super) directory: Arc<dyn Directory>,
     pub(super) progress: Arc<Progress>,
     pub(super) patience: Patience,
+    pub(super) budget: Budget,
     pub(super) run: RunKey,
     pub(super) request: RunRequest,
 }
@@ -90,6 +91,14 @@ impl Waiting {
         self.0.keys().next().copied()
     }
 
+    /// Forgets those that have not begun; gives how many there were.
+    fn clear(&mut self) -> usize {
+        std::mem::take(&mut self.0)
+            .into_values()
+            .map(|queue| queue.len())
+            .sum()
+    }
+
     fn pop(&mut self, stage: u8) -> Option<OpenPartition> {
         self.0.get_mut(&stage)?.pop_front()
     }
@@ -114,6 +123,7 @@ pub(super) async fn read_all(
         let mut tasks = JoinSet::new();
         loop {
             while tasks.len() < in_flight
+                && !reader.budget.is_spent()
                 && let Some(open) = waiting.pop(stage)
             {
                 let span = tracing::debug_span!(
@@ -159,6 +169,14 @@ pub(super) async fn read_all(
                 }
             }
         }
+        if reader.budget.is_spent() {
+            let left = waiting.clear();
+            if left > 0 {
+                let failure = not_begun(left);
+                reader.note(Level::Error, &failure.fault.to_string());
+                failures.push(failure);
+            }
+        }
         if !failures.is_empty() {
             break;
         }
@@ -175,6 +193,29 @@ fn broken(error: &tokio::task::JoinError) -> Failure {
             code: "host.panic".into(),
             message: format!("the host broke down while it read a partition: {error}"),
             remedy: Some("Report it to the host's developers.".into()),
+            setting: None,
+        },
+    }
+}
+
+/// What was left when the source had failed too often.
+fn not_begun(parts: usize) -> Failure {
+    let what = if parts == 1 {
+        "1 part".to_owned()
+    } else {
+        format!("{parts} parts")
+    };
+    Failure {
+        partition: what.clone(),
+        fault: Fault {
+            kind: FaultKind::Transient,
+            code: "run.source-down".into(),
+            message: format!(
+                "the source failed so often, in all parts together, that {what} of the run were not begun"
+            ),
+            remedy: Some(
+                "Run again once the source works; nothing was removed without proof.".into(),
+            ),
             setting: None,
         },
     }
@@ -218,6 +259,7 @@ impl Reader {
             match read {
                 Ok(page) => {
                     tries.succeeded();
+                    self.budget.page();
                     pages += 1;
                     if let Some(fault) = self.too_much(pages) {
                         return Ok(given_up(&partition, fault));
@@ -228,6 +270,9 @@ impl Reader {
                 Err(error) => {
                     let fault = error.into_fault();
                     match tries.after(&fault) {
+                        Next::Again(_) if !self.budget.allows(&fault) => {
+                            return Ok(given_up(&partition, fault));
+                        }
                         Next::Again(wait) => {
                             tracing::debug!("{}: again in {wait:?}: {fault}", partition.title);
                             self.progress.reread();

@@ -191,25 +191,58 @@ pub(crate) fn escaped(text: &str) -> String {
     safe
 }
 
-/// A text in which what stands between backticks is code: `` `groups` ``.
+/// A text in which what stands between backticks is code, `` `groups` ``, and an https address is a link.
 #[filter_fn]
 pub fn marked(text: impl fmt::Display, _: &dyn Values) -> Result<Safe<String>> {
-    Ok(Safe(with_code(&text.to_string())))
+    Ok(Safe(between(&text.to_string(), '`', "code", with_links)))
 }
 
-/// See [`marked`].
-fn with_code(text: &str) -> String {
-    let mut parts = text.split('`');
-    let mut html = escaped(parts.next().unwrap_or_default());
-    while let Some(code) = parts.next() {
-        let code = escaped(code);
+/// The same for a step of a guide, in which what stands between asterisks is written on a page.
+#[filter_fn]
+pub fn guided(text: impl fmt::Display, _: &dyn Values) -> Result<Safe<String>> {
+    let plain = |text: &str| between(text, '*', "em", with_links);
+    Ok(Safe(between(&text.to_string(), '`', "code", plain)))
+}
+
+/// Puts every second part of a text into an element; `plain` makes HTML of the others.
+fn between(text: &str, mark: char, element: &str, plain: impl Fn(&str) -> String) -> String {
+    let mut parts = text.split(mark);
+    let mut html = plain(parts.next().unwrap_or_default());
+    while let Some(within) = parts.next() {
         match parts.next() {
-            Some(after) => html += &format!("<code>{code}</code>{}", escaped(after)),
-            // A backtick without another stands for itself.
-            None => html += &format!("`{code}"),
+            Some(after) => {
+                html += &format!("<{element}>{}</{element}>{}", escaped(within), plain(after));
+            }
+            // A mark without another stands for itself.
+            None => html += &format!("{mark}{}", plain(within)),
         }
     }
     html
+}
+
+/// A text with its https addresses as links. One with a user's name before the host would pass for another.
+fn with_links(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("https://") {
+        let (before, from) = rest.split_at(at);
+        html += &escaped(before);
+        let end = from.find(char::is_whitespace).unwrap_or(from.len());
+        let (word, after) = from.split_at(end);
+        let address = word.trim_end_matches(['.', ',', ';', ':', ')', '\'', '"', '”']);
+        let url = url::Url::parse(address).ok();
+        let is_honest =
+            url.is_some_and(|url| url.username().is_empty() && url.password().is_none());
+        let shown = escaped(address);
+        if is_honest {
+            html += &format!("<a href=\"{shown}\" rel=\"noreferrer\">{shown}</a>");
+        } else {
+            html += &shown;
+        }
+        html += &escaped(word.strip_prefix(address).unwrap_or_default());
+        rest = after;
+    }
+    html + &escaped(rest)
 }
 
 /// The same with its first letter in upper case, and all others as they are.
@@ -266,11 +299,34 @@ mod tests {
 
     #[test]
     fn what_stands_between_backticks_is_code_and_stays_text() {
+        let with_code = |text| between(text, '`', "code", with_links);
         assert_eq!(
             with_code("From `A & b`, <i>"),
             "From <code>A &amp; b</code>, &lt;i&gt;"
         );
         assert_eq!(with_code("an odd ` one"), "an odd ` one");
+        assert_eq!(
+            with_code("`https://a.example`"),
+            "<code>https://a.example</code>"
+        );
+    }
+
+    #[test]
+    fn https_addresses_are_links_and_nothing_else_is() {
+        assert_eq!(
+            with_links("See https://a.example/x?y=1&z, then <b>."),
+            "See <a href=\"https://a.example/x?y=1&amp;z\" rel=\"noreferrer\">https://a.example/x?y=1&amp;z</a>, then &lt;b&gt;."
+        );
+        for text in [
+            "https://a.example@evil.example/",
+            "http://a.example",
+            "javascript:x",
+            "https://",
+        ] {
+            assert_eq!(with_links(text), text);
+        }
+        let quoted = with_links("https://a.example/\"onclick=x");
+        assert!(!quoted.contains("\"onclick"), "{quoted}");
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod settings_form;
 mod shell;
 mod sign_in;
 mod size;
+mod turns;
 mod wizard;
 
 #[cfg(test)]

@@ -60,14 +60,10 @@ pub(super) struct Choice {
 /// The word for every group, and every other item.
 pub(super) const ALL: &str = "all";
 
-/// The setting by which groups are chosen, where a plugin has one: its list of that name, or its only list.
+/// The setting by which groups are chosen, where a plugin has one.
 pub(super) fn group_choice(description: &Description) -> Option<&Setting> {
-    let lists = || {
-        let settings = description.settings.iter();
-        settings.filter(|setting| setting.kind == SettingKind::Items)
-    };
-    let named = lists().find(|setting| setting.key == "groups");
-    named.or_else(|| lists().next().filter(|_| lists().count() == 1))
+    let mut settings = description.settings.iter();
+    settings.find(|setting| setting.kind == SettingKind::Groups)
 }
 
 impl SettingsForm {
@@ -118,7 +114,7 @@ fn field(setting: &Setting, value: Option<&Value>, secrets: &[SecretNote]) -> Fi
         SettingKind::Flag => Input::Flag {
             on: value.or(usual.as_ref()).and_then(Value::as_bool) == Some(true),
         },
-        SettingKind::Items => Input::Lines(match value {
+        SettingKind::Items | SettingKind::Groups => Input::Lines(match value {
             Some(Value::Array(items)) => {
                 let lines: Vec<String> = items.iter().map(|item| text(Some(item))).collect();
                 lines.join("\n")
@@ -182,7 +178,7 @@ pub(super) fn read(
             }
             _ if text.is_empty() => None,
             SettingKind::Text | SettingKind::Choice(_) => Some(text.into()),
-            SettingKind::Items => Some(items(text)),
+            SettingKind::Items | SettingKind::Groups => Some(items(text)),
             // What can't be read is kept as it was written, to be written again.
             SettingKind::Document => {
                 Some(serde_json::from_str(text).unwrap_or_else(|_| text.into()))

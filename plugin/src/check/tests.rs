@@ -47,11 +47,10 @@ fn a_working_connection_passes_line_by_line() {
             ("changes to users", CheckOutcome::Passed),
         ]
     );
-    assert!(
-        find(&lines, "permission Member.Read.Hidden")
-            .remedy
-            .is_some()
-    );
+    let hidden = find(&lines, "permission Member.Read.Hidden");
+    assert!(hidden.seen.contains("groups with hidden membership"));
+    let remedy = hidden.remedy.as_deref().unwrap_or_default();
+    assert!(remedy.contains("/adminconsent?client_id="), "{remedy}");
     assert!(script.urls()[1].contains("/groups/x/members?"));
 }
 
@@ -153,4 +152,109 @@ fn wrong_settings_leave_nothing_to_test() {
         check(&wrong, &mut Script::new([])).unwrap_err().code,
         "settings.invalid"
     );
+}
+
+#[test]
+fn each_stream_that_is_refused_names_its_permission_and_where_to_consent() {
+    let denied = || error(403, "Authorization_RequestDenied");
+    for (answers, endpoint, permission) in [
+        (
+            [one(), denied(), one(), one(), one()],
+            "members of a group",
+            "GroupMember.Read.All",
+        ),
+        (
+            [one(), one(), denied(), one(), one()],
+            "list of users",
+            "User.Read.All",
+        ),
+        (
+            [one(), one(), one(), denied(), one()],
+            "changes to groups",
+            "GroupMember.Read.All",
+        ),
+        (
+            [one(), one(), one(), one(), denied()],
+            "changes to users",
+            "User.Read.All",
+        ),
+    ] {
+        let mut script = Script::new(answers).granting(&["Application.Read.All"]);
+        let lines = lines(&request(), &mut script);
+        let named = format!("permission {permission}");
+        for item in [endpoint, &named] {
+            let line = find(&lines, item);
+            assert_eq!(line.outcome, CheckOutcome::Failed, "{item}");
+            let remedy = line.remedy.as_deref().unwrap_or_default();
+            assert!(remedy.contains(permission), "{item}: {remedy}");
+            assert!(remedy.contains("/adminconsent?client_id="), "{remedy}");
+        }
+    }
+}
+
+#[test]
+fn each_common_refusal_is_explained_with_the_setting_to_look_at() {
+    for (number, error, words, setting) in [
+        (
+            "7000215",
+            "invalid_client",
+            "secret is wrong",
+            Some("clientSecret"),
+        ),
+        (
+            "7000222",
+            "invalid_client",
+            "has expired",
+            Some("clientSecret"),
+        ),
+        (
+            "700016",
+            "unauthorized_client",
+            "does not know an application",
+            Some("clientId"),
+        ),
+        (
+            "7000112",
+            "unauthorized_client",
+            "disabled",
+            Some("clientId"),
+        ),
+        (
+            "90002",
+            "invalid_request",
+            "no such tenant",
+            Some("tenantId"),
+        ),
+        (
+            "90038",
+            "invalid_request",
+            "another Microsoft cloud",
+            Some("cloud"),
+        ),
+        (
+            "500011",
+            "invalid_resource",
+            "no service principal",
+            Some("cloud"),
+        ),
+        ("65001", "invalid_grant", "consented", None),
+        ("53003", "access_denied", "Conditional Access", None),
+        ("700024", "invalid_client", "clock", None),
+        ("90055", "server_error", "too many requests", None),
+    ] {
+        let said = format!("AADSTS{number}: Something. Trace ID: 1");
+        let mut script = Script::new([]).refusing(400, error, &said);
+        let lines = lines(&request(), &mut script);
+        assert!(lines[0].seen.contains(words), "{}", lines[0].seen);
+        assert!(lines[0].seen.contains(number), "{}", lines[0].seen);
+        assert!(lines[0].remedy.is_some(), "{number}");
+        let refusal = crate::graph::entra::Refusal {
+            status: 400,
+            error: error.to_owned(),
+            description: said,
+        };
+        let settings = crate::run::checked(&request()).unwrap();
+        let fault = crate::graph::entra::explain(&refusal, &settings);
+        assert_eq!(fault.setting.as_deref(), setting, "{number}");
+    }
 }

@@ -129,13 +129,20 @@ fn a_cursor_without_one_of_its_pieces_is_expired() {
     }
 }
 
+/// Keeps users without groups.
+fn keep_all(request: &mut Request) {
+    let values = &mut request.settings.values;
+    *values = values.replacen('{', r#"{"keepUsersWithoutGroups":true,"#, 1);
+}
+
 #[test]
 fn a_change_of_what_shapes_documents_starts_a_snapshot() {
     let full = cursor(&request());
     let mut noted = incremental(request(), full.clone());
     noted.map.name = "other name".to_owned();
     assert!(run::plan(&noted, &mut Script::new([])).is_ok());
-    let changed: [fn(&mut Request); 4] = [
+    let changed: [fn(&mut Request); 5] = [
+        keep_all,
         |request| request.map = crate::transform::maps::filled(),
         |request| request.settings = request_for(&format!(r#"["{G1}"]"#)).settings,
         |request| {
@@ -172,7 +179,7 @@ fn the_order_of_configured_groups_is_no_change() {
 
 #[test]
 fn members_are_split_into_those_who_joined_and_those_who_left_in_order() {
-    let entries = r##"{"id":"g","displayName":"G","members@delta":[
+    let entries = r##"{"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false,"members@delta":[
         {"@odata.type":"#microsoft.graph.user","id":"a"},
         {"@odata.type":"#microsoft.graph.group","id":"b"},
         {"@odata.type":"#microsoft.graph.user","id":"c","@removed":{"reason":"deleted"}},
@@ -186,12 +193,12 @@ fn members_are_split_into_those_who_joined_and_those_who_left_in_order() {
 
 #[test]
 fn slices_repeats_and_any_order_are_applied_as_they_arrive() {
-    let entries = r##"{"id":"g","displayName":"G","members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a"}]},
-        {"id":"h","displayName":"H"},
-        {"id":"g","displayName":"G","members@delta":[{"@odata.type":"#microsoft.graph.user","id":"b"}]},
-        {"id":"g","displayName":"G","members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a"}]},
+    let entries = r##"{"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false,"members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a"}]},
+        {"id":"h","displayName":"H","securityEnabled":true,"mailEnabled":false},
+        {"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false,"members@delta":[{"@odata.type":"#microsoft.graph.user","id":"b"}]},
+        {"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false,"members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a"}]},
         {"id":"h","@removed":{"reason":"deleted"}},
-        {"id":"h","displayName":"H again"}"##;
+        {"id":"h","displayName":"H again","securityEnabled":true,"mailEnabled":false}"##;
     assert_eq!(
         told(&changes("groups", entries)),
         [
@@ -213,7 +220,7 @@ fn a_group_without_members_in_a_page_says_nothing_about_its_members() {
     assert_eq!(
         told(&changes(
             "groups",
-            r#"{"id":"g","displayName":"G"},{"id":"h","displayName":"H","members@delta":[]}"#
+            r#"{"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false},{"id":"h","displayName":"H","securityEnabled":true,"mailEnabled":false,"members@delta":[]}"#
         )),
         ["group g G", "group h H"]
     );
@@ -221,7 +228,7 @@ fn a_group_without_members_in_a_page_says_nothing_about_its_members() {
 
 #[test]
 fn service_principals_are_left_out_of_changes_too() {
-    let entries = r##"{"id":"g","displayName":"G","members@delta":[
+    let entries = r##"{"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false,"members@delta":[
         {"@odata.type":"#microsoft.graph.servicePrincipal","id":"s"},
         {"@odata.type":"#microsoft.graph.servicePrincipal","id":"t","@removed":{"reason":"deleted"}}]}"##;
     assert_eq!(told(&changes("groups", entries)), ["group g G"]);
@@ -295,7 +302,13 @@ fn stubs_of_groups_are_looked_up_and_keep_their_members() {
     let gone = r#"{"error":{"code":"Request_ResourceNotFound","message":"m"}}"#;
     let mut script = Script::new([
         last(entries),
-        script::batch(&[(200, r#"{"id":"g","displayName":"Whole"}"#), (404, gone)]),
+        script::batch(&[
+            (
+                200,
+                r#"{"id":"g","displayName":"Whole","securityEnabled":true,"mailEnabled":false}"#,
+            ),
+            (404, gone),
+        ]),
     ]);
     let page = read(&request(), "groups", None, &mut script).unwrap();
     assert_eq!(told(&page.changes), ["group g Whole", "g +a"]);
@@ -336,8 +349,17 @@ fn a_lookup_that_fails_is_a_fault_and_not_an_absence() {
 fn a_throttled_lookup_is_repeated_for_what_is_left() {
     let mut script = Script::new([
         last(r#"{"id":"g"},{"id":"h"}"#),
-        script::batch(&[(200, r#"{"id":"g","displayName":"G"}"#), (429, "null")]),
-        script::batch(&[(200, r#"{"id":"h","displayName":"H"}"#)]),
+        script::batch(&[
+            (
+                200,
+                r#"{"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false}"#,
+            ),
+            (429, "null"),
+        ]),
+        script::batch(&[(
+            200,
+            r#"{"id":"h","displayName":"H","securityEnabled":true,"mailEnabled":false}"#,
+        )]),
     ]);
     let page = read(&request(), "groups", None, &mut script).unwrap();
     assert_eq!(told(&page.changes), ["group g G", "group h H"]);
@@ -350,7 +372,7 @@ fn more_stubs_than_a_batch_takes_are_looked_up_in_several() {
     let stubs: Vec<String> = (0..45).map(|n| format!(r#"{{"id":"g{n:02}"}}"#)).collect();
     let answer = |from: usize, to: usize| {
         let bodies: Vec<String> = (from..to)
-            .map(|n| format!(r#"{{"id":"g{n:02}","displayName":"G"}}"#))
+            .map(|n| format!(r#"{{"id":"g{n:02}","displayName":"G","securityEnabled":true,"mailEnabled":false}}"#))
             .collect();
         let parts: Vec<(u16, &str)> = bodies.iter().map(|body| (200, body.as_str())).collect();
         script::batch(&parts)
@@ -375,9 +397,9 @@ fn more_stubs_than_a_batch_takes_are_looked_up_in_several() {
 fn only_configured_groups_count_and_newcomers_bring_their_details() {
     let request = request_for(&format!(r#"["{G1}"]"#));
     let entries = format!(
-        r##"{{"id":"{G2}","displayName":"Other","members@delta":[{{"@odata.type":"#microsoft.graph.user","id":"x"}}]}},
+        r##"{{"id":"{G2}","displayName":"Other","securityEnabled":true,"mailEnabled":false,"members@delta":[{{"@odata.type":"#microsoft.graph.user","id":"x"}}]}},
         {{"id":"{G2}"}},{{"id":"{G2}","@removed":{{"reason":"deleted"}}}},
-        {{"id":"{G1}","displayName":"Mine","members@delta":[
+        {{"id":"{G1}","displayName":"Mine","securityEnabled":true,"mailEnabled":false,"members@delta":[
             {{"@odata.type":"#microsoft.graph.user","id":"a"}},{{"@odata.type":"#microsoft.graph.user","id":"b"}},
             {{"@odata.type":"#microsoft.graph.group","id":"n"}},
             {{"@odata.type":"#microsoft.graph.user","id":"c","@removed":{{"reason":"deleted"}}}}]}}"##
@@ -400,7 +422,7 @@ fn only_configured_groups_count_and_newcomers_bring_their_details() {
 
 #[test]
 fn a_newcomer_whom_nobody_can_see_is_in_the_deleted_items_and_no_member() {
-    let entries = r##"{"id":"g","displayName":"G","members@delta":[
+    let entries = r##"{"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false,"members@delta":[
         {"@odata.type":"#microsoft.graph.user","id":"a"},{"@odata.type":"#microsoft.graph.user","id":"b"}]}"##;
     let mut script =
         Script::new([last(entries), script::batch(&[(200, r#"{"value":[]}"#)])]).lacking(&["b"]);
@@ -427,7 +449,10 @@ fn whatever_arrives_and_is_not_held_is_asked_for_its_groups_in_a_later_stage() {
             ids: vec!["u".to_owned()]
         }
     );
-    let mut script = Script::new([last(r#"{"id":"g","displayName":"G"}"#)]).lacking(&["g"]);
+    let mut script = Script::new([last(
+        r#"{"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false}"#,
+    )])
+    .lacking(&["g"]);
     let page = read(&request(), "groups", None, &mut script).unwrap();
     assert_eq!(page.partitions.len(), 1);
 }
@@ -448,8 +473,23 @@ fn with_configured_groups_users_who_are_not_held_are_only_asked_for_their_groups
 }
 
 #[test]
+fn with_all_groups_users_who_are_not_held_are_only_asked_for_their_groups_unless_all_are_kept() {
+    let entries = r#"{"id":"u","displayName":"U","userPrincipalName":"u@x"}"#;
+    for (keep, expected) in [(false, vec![]), (true, vec!["user u U"])] {
+        let mut request = incremental(request(), Vec::new());
+        if keep {
+            keep_all(&mut request);
+        }
+        let mut script = Script::new([last(entries)]).lacking(&["u"]);
+        let page = read(&request, "users", None, &mut script).unwrap();
+        assert_eq!(told(&page.changes), expected);
+        assert_eq!(page.partitions.len(), 1);
+    }
+}
+
+#[test]
 fn with_all_groups_newcomers_are_known_already() {
-    let entries = r##"{"id":"g","displayName":"G","members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a"}]}"##;
+    let entries = r##"{"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false,"members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a"}]}"##;
     assert_eq!(told(&changes("groups", entries)), ["group g G", "g +a"]);
 }
 
@@ -462,7 +502,9 @@ fn an_empty_page_with_a_link_is_followed_and_a_last_page_gives_the_cursor() {
     )]);
     let page = read(&request(), "groups", None, &mut script).unwrap();
     assert_eq!(page.cursor, []);
-    let mut script = Script::new([last(r#"{"id":"g","displayName":"G"}"#)]);
+    let mut script = Script::new([last(
+        r#"{"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false}"#,
+    )]);
     let page = read(
         &request(),
         "groups",
@@ -496,7 +538,7 @@ fn a_page_with_both_links_or_neither_or_without_a_list_is_a_protocol_fault() {
         }
     }
     let odd = format!(
-        r#"{{"value":[{{"id":"g","displayName":"G","members@delta":{{}}}}],"@odata.deltaLink":"{GRAPH}/b"}}"#
+        r#"{{"value":[{{"id":"g","displayName":"G","securityEnabled":true,"mailEnabled":false,"members@delta":{{}}}}],"@odata.deltaLink":"{GRAPH}/b"}}"#
     );
     assert_eq!(
         read(
@@ -576,5 +618,22 @@ fn an_expired_page_link_in_mid_round_starts_the_round_again() {
     assert_eq!(
         script.urls(),
         [format!("{GRAPH}/users/delta?$deltatoken=t")]
+    );
+}
+
+#[test]
+fn a_change_and_a_stub_that_was_looked_up_tell_the_kind_of_the_group() {
+    let entries = r#"{"id":"g","displayName":"G","groupTypes":["Unified"],"securityEnabled":false,"mailEnabled":true},
+        {"id":"h"}"#;
+    let whole = r#"{"id":"h","displayName":"H","groupTypes":["DynamicMembership"],"securityEnabled":true,"mailEnabled":false}"#;
+    let mut script = Script::new([last(entries), script::batch(&[(200, whole)])]);
+    let page = read(&request(), "groups", None, &mut script).unwrap();
+    let kinds = page.changes.iter().filter_map(|change| match change {
+        Change::Group(group) => group.kind.as_deref(),
+        _ => None,
+    });
+    assert_eq!(
+        kinds.collect::<Vec<_>>(),
+        ["microsoft365", "security-dynamic"]
     );
 }

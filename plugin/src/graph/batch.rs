@@ -3,6 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -27,7 +31,31 @@ struct Call<'a> {
     id: String,
     method: &'static str,
     url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<PartHeaders>,
 }
+
+/// Headers of one request of a batch; those of the batch itself don't reach it.
+#[derive(Serialize)]
+struct PartHeaders {
+    #[serde(rename = "ConsistencyLevel")]
+    consistency: &'static str,
+}
+
+/// One request of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Get<'a> {
+    /// Path and query under the version.
+    pub(crate) path: &'a str,
+    /// Asks the index that advanced queries need, which lags behind.
+    pub(crate) eventual: bool,
+}
+
+/// A count in base64, which has nothing but digits in it; padded or not.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 #[derive(Deserialize)]
 struct Answer<'a> {
@@ -118,7 +146,27 @@ pub(crate) enum Verdict<'a> {
     Bad(GraphError),
 }
 
+impl Verdict<'_> {
+    /// Of a request that Graph left out of its answer.
+    pub(crate) const MISSING: Self = Self::Again {
+        throttled: false,
+        after: None,
+    };
+}
+
 impl<'a> Part<'a> {
+    /// The number that a `$count` gave. Its body is plain text, which Graph puts into a batch as a
+    /// number, as a text or, as its documentation says of whatever isn't JSON, in base64.
+    pub(crate) fn count(&self) -> Option<u64> {
+        if !(200..=299).contains(&self.status) {
+            return None;
+        }
+        let text: Text<'_> = serde_json::from_str(self.body?.get()).ok()?;
+        let digits = |text: &str| text.trim().trim_start_matches('\u{feff}').parse().ok();
+        let text = text.get()?;
+        digits(text).or_else(|| digits(std::str::from_utf8(&BASE64.decode(text).ok()?).ok()?))
+    }
+
     pub(crate) fn verdict(&self) -> Verdict<'a> {
         let body = self.body.map_or("", RawValue::get);
         match self.status {
@@ -147,19 +195,37 @@ pub(crate) fn send(
     paths: &[String],
     cost: u32,
 ) -> Result<Response, Failure> {
-    let requests = paths
+    let plain = |path| Get {
+        path,
+        eventual: false,
+    };
+    let requests: Vec<Get<'_>> = paths.iter().map(String::as_str).map(plain).collect();
+    send_all(client, &requests, cost)
+}
+
+/// The same for requests with headers of their own.
+pub(crate) fn send_all(
+    client: &mut Client<'_>,
+    requests: &[Get<'_>],
+    cost: u32,
+) -> Result<Response, Failure> {
+    let count = requests.len();
+    let requests = requests
         .iter()
         .enumerate()
-        .map(|(index, url)| Call {
+        .map(|(index, get)| Call {
             id: index.to_string(),
             method: "GET",
-            url,
+            url: get.path,
+            headers: get.eventual.then_some(PartHeaders {
+                consistency: "eventual",
+            }),
         })
         .collect();
     let body = serde_json::to_vec(&Envelope { requests })
         .map_err(|error| Fault::protocol("graph.batch", error.to_string()))?;
     let url = client.url("/$batch");
-    client.post(&url, body, estimate(paths.len(), cost))
+    client.post(&url, body, estimate(count, cost))
 }
 
 fn estimate(parts: usize, cost: u32) -> u32 {

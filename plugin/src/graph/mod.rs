@@ -14,7 +14,7 @@ pub(crate) mod walk;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::contract::{Fault, FaultKind};
+use crate::contract::{Fault, FaultKind, Stream};
 use crate::fault::shown;
 use crate::settings::Settings;
 
@@ -33,7 +33,7 @@ const TROUBLES: u32 = 4;
 const THROTTLES: u32 = 8;
 /// Longest wait, alone or summed up, that a call sits out before it gives itself back to the
 /// host, which waits without holding an instance.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why a request gave no answer to work with.
 #[derive(Debug)]
@@ -101,6 +101,11 @@ impl<'a> Client<'a> {
 
     pub(crate) fn log(&mut self, level: transport::Level, message: &str) {
         self.transport.log(level, message);
+    }
+
+    /// Time by a clock that never goes back.
+    pub(crate) fn now(&mut self) -> Duration {
+        self.transport.now()
     }
 
     /// What the credential grants; a token is fetched if none is ready.
@@ -324,6 +329,11 @@ impl<'a> Client<'a> {
             .zip(held)
             .filter_map(|(id, held)| (!held).then_some(id))
             .collect()
+    }
+
+    /// How many different objects of a stream the run has given so far.
+    pub(crate) fn seen(&mut self, stream: Stream) -> u64 {
+        self.transport.seen(stream)
     }
 
     /// Waits for as long as Graph asked.

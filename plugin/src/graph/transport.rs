@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::contract::Stream;
+
 use super::entra::{Grant, Refusal};
 
 /// HTTP methods in use.
@@ -78,6 +80,8 @@ pub(crate) enum Level {
 pub(crate) trait Transport {
     fn send(&mut self, request: &Request) -> Result<Response, SendError>;
     fn wait(&mut self, time: Duration);
+    /// Time by a clock that never goes back, since any beginning.
+    fn now(&mut self) -> Duration;
     fn ready(&mut self) -> Result<Grant, Refusal>;
     fn renew(&mut self) -> Result<Grant, Refusal>;
     fn settle(&mut self, counted: u32, actual: u32);
@@ -85,4 +89,6 @@ pub(crate) trait Transport {
     fn random(&mut self) -> u64;
     /// For each id, whether the host has a user or group of it that is not hidden.
     fn holds(&mut self, ids: &[&str]) -> Vec<bool>;
+    /// How many different objects of a stream the run has given so far.
+    fn seen(&mut self, stream: Stream) -> u64;
 }

@@ -537,6 +537,20 @@ fn a_group_that_could_not_be_read_is_read_by_the_next_run_after_the_changes() {
 }
 
 #[test]
+fn a_group_that_is_caught_up_on_brings_the_details_of_its_members() {
+    let mut late = request();
+    late.mode = crate::contract::Mode::Incremental;
+    let member = r##"{"value":[{"@odata.type":"#microsoft.graph.user","id":"u","displayName":"U","userPrincipalName":"u@x"}]}"##;
+    let mut script = Script::new([batch(&[(200, member), NONE])]);
+    let page = read_state(&late, &state(false), None, &mut script).unwrap();
+    assert!(
+        matches!(&page.changes[0], Change::User(user) if user.id == "u"),
+        "{:?}",
+        page.changes
+    );
+}
+
+#[test]
 fn a_group_that_is_gone_from_the_source_and_from_the_host_is_forgotten() {
     let missing = r#"{"error":{"code":"Request_ResourceNotFound","message":"gone"}}"#;
     let mut script = Script::new([batch(&[(404, missing), (404, missing)])]).lacking(&[G1]);

@@ -2,7 +2,7 @@
 
 use crate::contract::{Choice, Setting, SettingKind};
 
-use super::{CLOUDS, SECRET};
+use super::{CLOUDS, Priority, SECRET};
 
 /// Every setting, in the order in which to ask for it.
 pub(crate) fn catalogue() -> Vec<Setting> {
@@ -19,6 +19,13 @@ pub(crate) fn catalogue() -> Vec<Setting> {
         .map(|cloud| Choice {
             value: cloud.name.to_owned(),
             label: cloud.label.to_owned(),
+        })
+        .collect();
+    let strategies = Priority::ALL
+        .iter()
+        .map(|(_, value, label)| Choice {
+            value: (*value).to_owned(),
+            label: (*label).to_owned(),
         })
         .collect();
     vec![
@@ -48,9 +55,29 @@ pub(crate) fn catalogue() -> Vec<Setting> {
             ..setting(
                 "groups",
                 "Groups",
-                SettingKind::Items,
+                SettingKind::Groups,
                 false,
-                "All groups, or the object ids of some. With some, only users who are direct members of these are kept.",
+                "All groups, or the object ids of some.",
+            )
+        },
+        Setting {
+            default_value: Some("false".to_owned()),
+            ..setting(
+                "keepUsersWithoutGroups",
+                "Keep users without groups",
+                SettingKind::Flag,
+                false,
+                "Whether users who are direct members of none of these groups are kept. With some groups, nobody else is read, so this keeps those who have left their last group.",
+            )
+        },
+        Setting {
+            default_value: Some("\"fastest\"".to_owned()),
+            ..setting(
+                "snapshotStrategy",
+                "Snapshots of all groups",
+                SettingKind::Choice(strategies),
+                false,
+                "What a snapshot is to save: time, or resource units of Microsoft Graph's quota, which other applications may need. The report of a run says how it was read and why.",
             )
         },
         Setting {

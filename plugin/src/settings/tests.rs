@@ -47,6 +47,16 @@ fn each_wrong_field_is_one_problem_with_path_and_remedy() {
         (r#""tenantId":"-a.com""#, "tenantId", "neither"),
         (r#""tenantId":7"#, "tenantId", "not a text"),
         (r#""tenantId":" ""#, "tenantId", "blank"),
+        (
+            r#""snapshotStrategy":"cheap""#,
+            "snapshotStrategy",
+            "no such strategy",
+        ),
+        (
+            r#""snapshotStrategy":true"#,
+            "snapshotStrategy",
+            "not a text",
+        ),
         (r#""tenantId":null"#, "tenantId", "missing"),
         (
             r#""clientId":"{22222222-2222-2222-2222-222222222222}""#,
@@ -101,6 +111,11 @@ fn each_wrong_field_is_one_problem_with_path_and_remedy() {
         ),
         (r#""notification":"x""#, "notification", "not a JSON object"),
         (r#""defaultCountry":1"#, "defaultCountry", "not a text"),
+        (
+            r#""keepUsersWithoutGroups":"yes""#,
+            "keepUsersWithoutGroups",
+            "neither `true` nor `false`",
+        ),
         (
             r#""clientSecret":"s""#,
             "clientSecret",
@@ -189,6 +204,18 @@ fn all_groups_of_the_global_cloud_is_the_default() {
 }
 
 #[test]
+fn users_without_groups_are_not_kept_unless_it_is_said() {
+    for (members, kept) in [
+        ("", false),
+        (r#""keepUsersWithoutGroups":null"#, false),
+        (r#""keepUsersWithoutGroups":false"#, false),
+        (r#""keepUsersWithoutGroups":true"#, true),
+    ] {
+        assert_eq!(good(members).keep_users_without_groups, kept, "{members}");
+    }
+}
+
+#[test]
 fn each_cloud_has_its_own_hosts_and_scope() {
     for (cloud, login, graph) in [
         (
@@ -270,4 +297,17 @@ fn every_setting_of_the_catalogue_is_known_and_every_known_one_is_in_it() {
             good(&members);
         }
     }
+}
+
+#[test]
+fn a_snapshot_is_to_be_fast_unless_it_is_to_be_thrifty() {
+    assert_eq!(good("").priority, Priority::Fastest);
+    assert_eq!(
+        good(r#""snapshotStrategy":"fastest""#).priority,
+        Priority::Fastest
+    );
+    assert_eq!(
+        good(r#""snapshotStrategy":"thrifty""#).priority,
+        Priority::Thrifty
+    );
 }

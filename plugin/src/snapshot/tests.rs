@@ -1,17 +1,10 @@
 use super::*;
-use crate::contract::{Mode, Request, TransformMap};
+use crate::contract::{Mode, Request, Retention, TransformMap};
 use crate::run;
 use crate::script::{
-    Answer, G1, G2, GRAPH, Script, batch, error, json, partition, request, request_for,
+    G1, G2, GRAPH, Script, batch, beginning, error, json, latest, partition, request, request_for,
 };
 use crate::transform::maps;
-
-fn token(of: &str) -> Answer {
-    json(
-        200,
-        &format!(r#"{{"value":[],"@odata.deltaLink":"{GRAPH}/{of}/delta?$deltatoken=t-{of}"}}"#),
-    )
-}
 
 fn read(
     request: &Request,
@@ -25,20 +18,9 @@ fn read(
 }
 
 #[test]
-fn tokens_are_taken_before_anything_is_listed() {
-    let mut script = Script::new([token("groups"), token("users")]);
+fn a_snapshot_of_everything_lists_groups_and_users_and_then_takes_in_what_changed() {
+    let mut script = Script::new([beginning("200", "1500")]);
     let opening = run::plan(&request(), &mut script).unwrap();
-    assert_eq!(
-        script.urls(),
-        [
-            format!(
-                "{GRAPH}/groups/delta?$select=id,displayName,visibility,classification,uniqueName,members&$deltatoken=latest"
-            ),
-            format!(
-                "{GRAPH}/users/delta?$select=id,displayName,userPrincipalName,givenName,surname,mail,streetAddress,country,jobTitle,preferredLanguage&$deltatoken=latest"
-            ),
-        ]
-    );
     let keys: Vec<(&str, u8)> = opening
         .partitions
         .iter()
@@ -49,50 +31,56 @@ fn tokens_are_taken_before_anything_is_listed() {
         [
             ("list/groups", 0),
             ("list/users", 0),
-            ("changes/groups", 1),
-            ("changes/users", 1)
+            ("changes/groups", 2),
+            ("changes/users", 2)
         ]
     );
     assert!(opening.partitions[2].state.contains("t-groups"));
     assert!(opening.partitions[3].state.contains("t-users"));
-    assert_eq!(opening.unreferenced_users, Retention::Keep);
-    assert!(opening.note.is_some());
+    assert_eq!(opening.unreferenced_users, Retention::Drop);
 }
 
 #[test]
-fn configured_groups_are_the_only_ones_whose_changes_are_followed() {
-    let mut script = Script::new([token("groups"), token("users")]);
-    let opening = run::plan(&request_for(&format!(r#"["{G1}","{G2}"]"#)), &mut script).unwrap();
-    assert!(
-        script.urls()[0].contains(&format!(
-            "&$filter=id%20eq%20'{G1}'%20or%20id%20eq%20'{G2}'&$deltatoken=latest"
-        )),
-        "{}",
-        script.urls()[0]
+fn users_without_groups_are_kept_only_where_the_settings_say_so() {
+    let both = || batch(&[(200, &latest("groups")), (200, &latest("users"))]);
+    let all = (r#""all""#.to_owned(), beginning("200", "1500"));
+    for (scope, answer) in [all, (format!(r#"["{G1}"]"#), both())] {
+        let mut request = request_for(&scope);
+        request.settings.values =
+            request
+                .settings
+                .values
+                .replacen('{', r#"{"keepUsersWithoutGroups":true,"#, 1);
+        let mut script = Script::new([answer]);
+        let opening = run::plan(&request, &mut script).unwrap();
+        assert_eq!(opening.unreferenced_users, Retention::Keep, "{scope}");
+    }
+}
+
+#[test]
+fn progress_and_report_know_how_much_there_is() {
+    let mut script = Script::new([beginning("200", "2000")]);
+    let opening = run::plan(&request(), &mut script).unwrap();
+    let expected = opening.expected;
+    assert_eq!(
+        (expected.groups, expected.users, expected.members),
+        (Some(200), Some(2_000), None)
     );
-    assert!(!script.urls()[1].contains("$filter"));
+    let note = opening.note.unwrap();
+    assert!(note.contains("groups (200) and users (2000)"), "{note}");
+}
+
+#[test]
+fn configured_groups_are_read_without_listing_users() {
+    let mut script = Script::new([batch(&[(200, &latest("groups")), (200, &latest("users"))])]);
+    let opening = run::plan(&request_for(&format!(r#"["{G1}","{G2}"]"#)), &mut script).unwrap();
     let keys: Vec<&str> = opening.partitions.iter().map(|p| p.key.as_str()).collect();
     assert_eq!(keys, ["list/groups", "changes/groups", "changes/users"]);
     assert_eq!(opening.unreferenced_users, Retention::Drop);
-    assert_eq!(opening.expected.groups, Some(2));
-}
-
-#[test]
-fn more_groups_than_a_filter_takes_are_followed_without_one() {
-    let ids: Vec<String> = (0..51)
-        .map(|n| format!("\"aaaaaaaa-0000-0000-0000-{n:012}\""))
-        .collect();
-    let mut script = Script::new([token("groups"), token("users")]);
-    run::plan(&request_for(&format!("[{}]", ids.join(","))), &mut script).unwrap();
-    assert!(!script.urls()[0].contains("$filter"));
-}
-
-#[test]
-fn a_missing_permission_shows_when_the_run_is_opened() {
-    let mut script = Script::new([token("groups"), error(403, "Authorization_RequestDenied")]);
-    let fault = run::plan(&request(), &mut script).unwrap_err();
-    assert_eq!(fault.kind, FaultKind::Permission);
-    assert!(fault.message.contains("User.Read.All"));
+    assert_eq!(
+        (opening.expected.groups, opening.expected.users),
+        (Some(2), None)
+    );
 }
 
 #[test]
@@ -103,30 +91,6 @@ fn a_refused_credential_shows_before_the_first_request() {
         (fault.kind, fault.setting.as_deref()),
         (FaultKind::Authentication, Some("clientSecret"))
     );
-}
-
-#[test]
-fn no_token_or_one_of_another_origin_is_a_protocol_fault() {
-    for body in [
-        r#"{"value":[]}"#.to_owned(),
-        r#"{"value":[],"@odata.deltaLink":"https://evil.example/"}"#.to_owned(),
-        format!(r#"{{"value":[],"@odata.deltaLink":"{GRAPH}/a","@odata.nextLink":"{GRAPH}/b"}}"#),
-    ] {
-        let mut script = Script::new([json(200, &body)]);
-        assert_eq!(
-            run::plan(&request(), &mut script).unwrap_err().kind,
-            FaultKind::Protocol,
-            "{body}"
-        );
-    }
-    let endless =
-        format!(r#"{{"value":[],"@odata.nextLink":"{GRAPH}/groups/delta?$skiptoken=a"}}"#);
-    let mut script = Script::new((0..TOKEN_PAGES).map(|_| json(200, &endless)));
-    assert_eq!(
-        run::plan(&request(), &mut script).unwrap_err().code,
-        "graph.no-token"
-    );
-    assert!(script.is_spent());
 }
 
 #[test]
@@ -169,7 +133,7 @@ fn a_page_of_groups_names_partitions_for_their_members_and_goes_on() {
     assert_eq!(
         script.urls(),
         [format!(
-            "{GRAPH}/groups?$select=id,displayName,visibility,classification,uniqueName&$top=999"
+            "{GRAPH}/groups?$select=id,displayName,visibility,groupTypes,securityEnabled,mailEnabled,classification,uniqueName&$top=999"
         )]
     );
     assert_eq!(page.changes.len(), 25, "no stream-complete yet");
@@ -501,6 +465,6 @@ fn a_snapshot_does_not_look_at_the_cursor() {
         key: "groups".to_owned(),
         value: "garbage".to_owned(),
     }];
-    let mut script = Script::new([token("groups"), token("users")]);
+    let mut script = Script::new([beginning("1", "1")]);
     assert!(run::plan(&request, &mut script).is_ok());
 }

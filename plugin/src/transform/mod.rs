@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::contract::{Problem, TransformMap};
 use crate::fields::{Field, GROUP_PREFIX, SOURCE_FIELDS, Side};
 use crate::graph::walk::hash;
-use crate::model::{Group, User};
+use crate::model::{Group, Text, User};
 
 use functions::Function;
 
@@ -26,6 +26,16 @@ pub(crate) struct Constants {
     pub(crate) notification: Option<Value>,
     pub(crate) default_country: Option<String>,
 }
+
+/// What is read of every group: what tells it from others, whether its members show, and its kind.
+const GROUP_ALWAYS: [&str; 6] = [
+    "id",
+    "displayName",
+    "visibility",
+    "groupTypes",
+    "securityEnabled",
+    "mailEnabled",
+];
 
 /// Value of the source field `eventType`.
 pub(crate) const EVENT_TYPE: &str = "SYNC";
@@ -72,6 +82,8 @@ enum Source {
 enum Found<'a> {
     Text(&'a str),
     List(&'a [String]),
+    /// JSON text.
+    Json(&'a str),
 }
 
 impl Map {
@@ -138,7 +150,7 @@ impl Map {
 
     /// The same for groups.
     pub(crate) fn group_fields(&self) -> Vec<&'static str> {
-        self.fields(Side::Group, &["id", "displayName", "visibility"])
+        self.fields(Side::Group, &GROUP_ALWAYS)
     }
 
     fn fields(&self, side: Side, always: &[&'static str]) -> Vec<&'static str> {
@@ -234,8 +246,11 @@ fn text_as_json(text: &str) -> Vec<u8> {
 }
 
 fn write_list(items: &[String], out: &mut Vec<u8>) {
+    out.push(b'[');
     for (index, item) in items.iter().enumerate() {
-        out.push(if index == 0 { b'[' } else { b',' });
+        if index > 0 {
+            out.push(b',');
+        }
         push_text(out, item);
     }
     out.push(b']');
@@ -301,6 +316,10 @@ impl Leaf {
                     Some(Found::Text(text)) => self.write_text(text, out),
                     Some(Found::List(items)) => {
                         write_list(items, out);
+                        true
+                    }
+                    Some(Found::Json(json)) => {
+                        out.extend_from_slice(json.as_bytes());
                         true
                     }
                     None => false,
@@ -377,12 +396,24 @@ fn group_value<'r>(
         Field::GroupUniqueName => &group.unique_name,
         Field::GroupDescription => &group.description,
         Field::GroupMail => &group.mail,
+        Field::SecurityEnabled => return flag(&group.security_enabled),
+        Field::MailEnabled => return flag(&group.mail_enabled),
+        Field::GroupKind => return group.kind().map(|kind| Found::Text(kind.value())),
+        Field::GroupTypes => return group.group_types.0.as_deref().map(Found::List),
         Field::PlatformGroups => {
             return (!platform_groups.is_empty()).then_some(Found::List(platform_groups));
         }
         _ => return None,
     };
     text.filled().map(Found::Text)
+}
+
+fn flag<'r>(property: &Text<'_>) -> Option<Found<'r>> {
+    Some(Found::Json(match property.get()? {
+        "true" => "true",
+        "false" => "false",
+        _ => return None,
+    }))
 }
 
 #[cfg(test)]

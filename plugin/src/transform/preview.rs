@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::contract::{Problem, TransformMap};
 use crate::fields::GROUPS_PATH;
-use crate::model::{Group, Text, User};
+use crate::model::{Group, Text, User, Words};
 
 use super::{Constants, EVENT_TYPE, Map};
 
@@ -77,6 +77,11 @@ fn user(sample: &Value) -> User<'_> {
 fn group<'a>(sample: &'a Value, element: &'a Value) -> Group<'a> {
     let either =
         |name: &str| Text::borrowed(string(element, name).or_else(|| string(sample, name)));
+    let flag = |name: &str| {
+        let value = element.get(name).or_else(|| sample.get(name));
+        let word = |on| if on { "true" } else { "false" };
+        Text::borrowed(value.and_then(Value::as_bool).map(word))
+    };
     Group {
         id: text(element, "idpGroup"),
         classification: either("classification"),
@@ -84,16 +89,22 @@ fn group<'a>(sample: &'a Value, element: &'a Value) -> Group<'a> {
         unique_name: either("groupUniqueName"),
         description: either("groupDescription"),
         mail: either("groupMail"),
+        group_types: Words(words(
+            element
+                .get("groupTypes")
+                .or_else(|| sample.get("groupTypes")),
+        )),
+        security_enabled: flag("securityEnabled"),
+        mail_enabled: flag("mailEnabled"),
         ..Group::default()
     }
 }
 
 fn platform_groups(element: &Value) -> Vec<String> {
-    let items = element.get("qualysGroups").and_then(Value::as_array);
-    items
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect()
+    words(element.get("qualysGroups")).unwrap_or_default()
+}
+
+fn words(list: Option<&Value>) -> Option<Vec<String>> {
+    let items = list?.as_array()?.iter();
+    Some(items.filter_map(Value::as_str).map(str::to_owned).collect())
 }

@@ -169,7 +169,7 @@ fn check_rule(rule: &Rule, report: &mut dyn FnMut(&str, String, String)) {
                 format!("Use a source of type {wanted}."),
             );
         }
-        if !rule.functions.is_empty() && matches!(kind, "array" | "object") {
+        if !rule.functions.is_empty() && matches!(kind, "array" | "object" | "boolean") {
             report(
                 &part,
                 format!("Functions work on texts, and `{path}` is of type {kind}."),

@@ -228,7 +228,10 @@ fn only_the_fields_that_the_map_reads_are_asked_for() {
         map.user_fields(),
         ["id", "displayName", "userPrincipalName", "country"]
     );
-    assert_eq!(map.group_fields(), ["id", "displayName", "visibility"]);
+    assert_eq!(
+        map.group_fields().join(","),
+        "id,displayName,visibility,groupTypes,securityEnabled,mailEnabled"
+    );
     let plain = compile(&maps::plain());
     assert_eq!(
         plain.user_fields().join(","),
@@ -236,7 +239,7 @@ fn only_the_fields_that_the_map_reads_are_asked_for() {
     );
     assert_eq!(
         plain.group_fields().join(","),
-        "id,displayName,visibility,classification,uniqueName"
+        "id,displayName,visibility,groupTypes,securityEnabled,mailEnabled,classification,uniqueName"
     );
 }
 
@@ -451,6 +454,28 @@ fn a_preview_joins_the_user_with_its_groups() {
     assert_eq!(
         preview(&maps::plain(), "{}").unwrap(),
         r#"{"eventType":"SYNC"}"#
+    );
+}
+
+#[test]
+fn a_map_may_take_a_groups_types_flags_and_kind() {
+    let attribute = |name: &str, source: &str| {
+        let target = format!("groupInfo[].customAttributes.{name}");
+        rule(&target, &[source], &[], None)
+    };
+    let map = map(vec![
+        attribute("types", "groupTypes"),
+        attribute("security", "securityEnabled"),
+        attribute("mail", "mailEnabled"),
+        attribute("kind", "groupKind"),
+    ]);
+    let sample = r#"{"groupInfo":[
+        {"idpGroup":"g","groupTypes":["Unified"],"securityEnabled":false,"mailEnabled":true},
+        {"idpGroup":"h","groupTypes":[],"securityEnabled":true,"mailEnabled":false},
+        {"idpGroup":"i"}]}"#;
+    assert_eq!(
+        preview(&map, sample).unwrap(),
+        r#"{"groupInfo":[{"idpGroup":"g","customAttributes":{"types":["Unified"],"security":false,"mail":true,"kind":"microsoft365"}},{"idpGroup":"h","customAttributes":{"types":[],"security":true,"mail":false,"kind":"security"}},{"idpGroup":"i"}]}"#
     );
 }
 

@@ -101,9 +101,10 @@ fn change(change: contract::Change) -> Change {
             group: unavailable.group,
             reason: unavailable.reason,
         },
-        contract::Change::StreamComplete(stream) => Change::StreamComplete(match stream {
+        contract::Change::StreamComplete(of) => Change::StreamComplete(match of {
             contract::Stream::Users => Stream::Users,
             contract::Stream::Groups => Stream::Groups,
+            contract::Stream::Members => Stream::Members,
         }),
     }
 }

@@ -15,7 +15,7 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 use clap::Parser;
 use connector_host::directory::{
-    self, Directory, Finish, Mode, NewRun, Partition, RunKey, RunState,
+    self, ConnectorKey, Directory, Finish, Mode, NewRun, Partition, RunKey, RunState,
 };
 use connector_host::egress::{
     Egress, Gateway, Limits, NetworkOptions, Origin, QuotaPolicy, Secrets,
@@ -54,13 +54,18 @@ struct Shared {
     request: contract::Request,
     gateway: Arc<Gateway>,
     directory: Arc<dyn Directory>,
+    connector: ConnectorKey,
     run: RunKey,
     runtime: Handle,
 }
 
 impl Shared {
     fn outside(&self) -> Outside {
-        Outside::new(&self.gateway, &self.runtime)
+        Outside::new(
+            &self.gateway,
+            &self.runtime,
+            Some((Arc::clone(&self.directory), self.connector)),
+        )
     }
 }
 
@@ -107,6 +112,7 @@ async fn main() -> anyhow::Result<()> {
         },
         gateway,
         directory,
+        connector,
         run: run.key,
         runtime: Handle::current(),
     });

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use connector_host::directory::{ConnectorKey, Directory, Stream};
 use connector_host::egress::{Gateway, SendError, SendErrorKind};
-use entra_core::native::{ANSWER_HEADERS, Answer, Grant, Refusal, Request, Surroundings, Unsent};
+use entra_core::native::{
+    ANSWER_HEADERS, Answer, Grant, Refusal, Request, Surroundings, Unsent, contract,
+};
 use futures::TryStreamExt;
 
 use tokio::runtime::Handle;
@@ -13,13 +16,20 @@ use tokio::runtime::Handle;
 pub(crate) struct Outside {
     gateway: Arc<Gateway>,
     runtime: Handle,
+    /// Where what was read is stored, if it is.
+    directory: Option<(Arc<dyn Directory>, ConnectorKey)>,
 }
 
 impl Outside {
-    pub(crate) fn new(gateway: &Arc<Gateway>, runtime: &Handle) -> Self {
+    pub(crate) fn new(
+        gateway: &Arc<Gateway>,
+        runtime: &Handle,
+        directory: Option<(Arc<dyn Directory>, ConnectorKey)>,
+    ) -> Self {
         Self {
             gateway: Arc::clone(gateway),
             runtime: runtime.clone(),
+            directory,
         }
     }
 
@@ -96,9 +106,26 @@ impl Surroundings for Outside {
         fastrand::u64(..)
     }
 
-    /// Nothing: a snapshot reads everything anyway.
     fn holds(&mut self, ids: &[&str]) -> Vec<bool> {
-        vec![false; ids.len()]
+        let Some((directory, connector)) = &self.directory else {
+            return vec![false; ids.len()];
+        };
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        let held = self.runtime.block_on(directory.holds(*connector, &ids));
+        held.unwrap_or_else(|_| vec![false; ids.len()])
+    }
+
+    fn seen(&mut self, stream: contract::Stream) -> u64 {
+        let Some((directory, connector)) = &self.directory else {
+            return 0;
+        };
+        let stream = match stream {
+            contract::Stream::Users => Stream::Users,
+            contract::Stream::Groups => Stream::Groups,
+            contract::Stream::Members => Stream::Members,
+        };
+        let seen = self.runtime.block_on(directory.seen(*connector, stream));
+        seen.unwrap_or_default()
     }
 }
 

@@ -129,7 +129,10 @@ const imports = {
   "connector:plugin/log": { write: (level, message) => console.error(`${level}: ${message}`) },
   "connector:plugin/credentials": { ready, renew },
   "connector:plugin/budget": { settle: () => {} },
-  "connector:plugin/directory": { holds: (ids) => ids.map((id) => users.has(id) || groups.has(id)) },
+  "connector:plugin/directory": {
+    holds: (ids) => ids.map((id) => users.has(id) || groups.has(id)),
+    seen: (stream) => BigInt((stream === "users" ? users : groups).size),
+  },
 };
 
 const outDir = resolve(dirname(summaryFile), "transpiled");

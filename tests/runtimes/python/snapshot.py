@@ -150,16 +150,17 @@ class Plugin:
         self.linker = Linker(self.engine)
         self.linker.add_wasip2()
         self.linker.add_wasi_http()
+        seen = {"users": lambda: len(self.directory.users), "groups": lambda: len(self.directory.groups)}
         held = lambda id: id in self.directory.users or id in self.directory.groups
         imports = {  # every function gets the store first
             "log": {"write": lambda _, level, message: print(f"{level}: {message}", file=sys.stderr)},
             "credentials": {"ready": lambda _: self.credential.ready(), "renew": lambda _: self.credential.renew()},
             "budget": {"settle": lambda _, estimated, actual: None},
-            "directory": {"holds": lambda _, ids: [held(id) for id in ids]},
+            "directory": {"holds": lambda _, ids: [held(id) for id in ids], "seen": lambda _, stream: seen[stream]()},
         }
         with self.linker.root() as root:
             for interface, functions in imports.items():
-                with root.add_instance(f"connector:plugin/{interface}@1.0.0") as instance:
+                with root.add_instance(f"connector:plugin/{interface}@2.0.0") as instance:
                     for name, function in functions.items():
                         instance.add_func(name, function)
 
@@ -169,7 +170,7 @@ class Plugin:
         store.set_wasi(WasiConfig())  # no environment, no folders
         store.set_wasi_http()
         instance = self.linker.instantiate(store, self.component)
-        hooks = instance.get_export_index(store, "connector:plugin/hooks@1.0.0")
+        hooks = instance.get_export_index(store, "connector:plugin/hooks@2.0.0")
         return instance.get_func(store, instance.get_export_index(store, hook, hooks))(store, *arguments)
 
     def patiently(self, hook, *arguments):

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,7 +11,7 @@ use serde_json::value::RawValue;
 use super::odata::{Query, decode};
 use super::refusal::Refusal;
 use super::render;
-use super::state::{Call, Reply, State};
+use super::state::{Call, Delivery, Reply, State};
 
 /// Requests that fit into one batch.
 const MOST: usize = 20;
@@ -94,6 +96,7 @@ impl State {
             }
             replies.push((part.id.clone(), reply));
         }
+        replies.retain(|(_, reply)| reply.delivery != Delivery::Close);
         fastrand::shuffle(&mut replies);
         Ok(replies)
     }
@@ -158,6 +161,18 @@ fn part_call(whole: &Call, part: &Part<'_>) -> Call {
     }
 }
 
+/// A count. Seen are a number and a text; the documentation says that whatever is not JSON comes in base64.
+fn plain(out: &mut Vec<u8>, body: &[u8], nastiness: f64) {
+    let text = String::from_utf8_lossy(body);
+    if fastrand::f64() >= nastiness {
+        out.extend_from_slice(body);
+    } else if fastrand::bool() {
+        render::string(out, &text);
+    } else {
+        render::string(out, &STANDARD.encode(body));
+    }
+}
+
 /// Writes the answer. A nasty one varies the case of header names, which in JSON are keys like any other.
 fn write(parts: Vec<(String, Reply)>, nastiness: f64) -> Vec<u8> {
     let mut out = Vec::with_capacity(
@@ -195,10 +210,10 @@ fn write(parts: Vec<(String, Reply)>, nastiness: f64) -> Vec<u8> {
         if !reply.body.is_empty() {
             out.extend_from_slice(b",\"body\":");
             // Truncated JSON cannot stand inside a batch as it is: it stays what the fault made of it.
-            if reply.content_type.is_none() {
-                out.extend_from_slice(&reply.body);
-            } else {
-                render::string(out, &String::from_utf8_lossy(&reply.body));
+            match reply.content_type.as_deref() {
+                None => out.extend_from_slice(&reply.body),
+                Some("text/plain") => plain(out, &reply.body, nastiness),
+                Some(_) => render::string(out, &String::from_utf8_lossy(&reply.body)),
             }
         }
         out.push(b'}');

@@ -8,6 +8,7 @@ use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::odata::decode;
 use super::refusal::Refusal;
 use super::state::{Call, Delivery, Guarded, Reply};
 
@@ -104,6 +105,10 @@ pub enum FaultAction {
     Unauthenticated,
     /// 400 `Directory_ExpiredPageToken`.
     ExpiredPageToken,
+    /// 400 `DirectoryPageTokenNotFoundException`: a page link whose token a retried request has used up.
+    PageTokenNotFound,
+    /// A part of a batch that is missing from the answer; hits parts only.
+    MissingPart,
     /// 200 with a page of HTML, as a proxy in between gives.
     NotJson,
     /// 200 with the right length and JSON that stops in the middle.
@@ -123,6 +128,11 @@ pub enum FaultAction {
     Close,
     /// `value` is empty, links stay.
     EmptyValue,
+    /// Every so many objects one is missing from `value`, the first of the page to begin with; links stay.
+    MissingObjects {
+        /// 1 leaves none, 2 every other one.
+        every: usize,
+    },
     /// There is no `value`.
     MissingValue,
     /// `value` is an object.
@@ -133,6 +143,8 @@ pub enum FaultAction {
     NoLinks,
     /// `@odata.nextLink` leads to the very same page.
     LoopingLink,
+    /// `@odata.nextLink` leads back to the first page.
+    LoopToStart,
     /// `@odata.nextLink` leads to this origin, path and query kept.
     ForeignLink {
         /// Scheme and authority, such as `https://graph.example`.
@@ -220,6 +232,7 @@ impl Armed {
             .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method.as_str()));
         if !method_fits
             || (part && rule.action.needs_connection())
+            || (!part && rule.action == FaultAction::MissingPart)
             || !self.pattern.is_match(target)
         {
             return None;
@@ -302,6 +315,15 @@ impl FaultAction {
                 "Lifetime validation failed, the token is expired.",
             )),
             Self::ExpiredPageToken => refuse(&Refusal::page_token()),
+            Self::PageTokenNotFound => refuse(&Refusal::new(
+                400,
+                "DirectoryPageTokenNotFoundException",
+                "The page token was not found.",
+            )),
+            Self::MissingPart => Reply {
+                delivery: Delivery::Close,
+                ..Reply::default()
+            },
             Self::NotJson => Reply {
                 status: 200,
                 content_type: Some("text/html; charset=utf-8".to_owned()),
@@ -362,6 +384,16 @@ impl FaultAction {
             Self::EmptyValue => {
                 page.insert("value".to_owned(), json!([]));
             }
+            Self::MissingObjects { every } => {
+                if let Some(value) = page.get_mut("value").and_then(Value::as_array_mut) {
+                    let mut place = 0..;
+                    value.retain(|_| {
+                        place
+                            .next()
+                            .is_some_and(|place| place % (*every).max(1) != 0)
+                    });
+                }
+            }
             Self::MissingValue => {
                 page.remove("value");
             }
@@ -380,6 +412,16 @@ impl FaultAction {
             Self::LoopingLink => {
                 page.remove(DELTA);
                 page.insert(NEXT.to_owned(), json!(own));
+            }
+            Self::LoopToStart => {
+                page.remove(DELTA);
+                let start: Vec<&str> = call
+                    .raw_query
+                    .split('&')
+                    .filter(|part| !decode(part).starts_with("$skiptoken="))
+                    .collect();
+                let start = format!("{}/v1.0{}?{}", call.origin, call.path, start.join("&"));
+                page.insert(NEXT.to_owned(), json!(start));
             }
             Self::ForeignLink { origin } => {
                 page.remove(DELTA);

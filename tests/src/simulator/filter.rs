@@ -34,12 +34,11 @@ pub(crate) enum Comparison {
     Ne,
     Ge,
     Le,
-    Gt,
-    Lt,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Literal {
+    /// In lower case.
     Text(String),
     Flag(bool),
     Null,
@@ -70,6 +69,11 @@ impl Filter {
     /// Needs `ConsistencyLevel: eventual` and `$count=true`.
     pub(crate) fn needs_advanced(&self) -> bool {
         self.advanced
+    }
+
+    /// Compares by order.
+    pub(crate) fn has_range(&self) -> bool {
+        has_range(&self.root)
     }
 
     /// The ids, when the filter is nothing but `id eq` and `id in` joined by `or`.
@@ -104,6 +108,15 @@ pub(crate) fn delta_ids(text: &str, kind: Kind) -> Result<Vec<u128>, Refusal> {
         ));
     }
     Ok(ids)
+}
+
+fn has_range(node: &Node) -> bool {
+    match node {
+        Node::And(left, right) | Node::Or(left, right) => has_range(left) || has_range(right),
+        Node::Not(inner) => has_range(inner),
+        Node::Compare(_, Comparison::Ge | Comparison::Le, _) => true,
+        _ => false,
+    }
 }
 
 fn only_equals(node: &Node) -> bool {
@@ -157,14 +170,12 @@ fn holds(node: &Node, directory: &Directory, slot: Slot) -> bool {
                 let Some(value) = text(name) else {
                     return *comparison == Comparison::Ne;
                 };
-                let order = value.cmp(&wanted.to_lowercase());
+                let order = value.as_str().cmp(wanted);
                 match comparison {
                     Comparison::Eq => order.is_eq(),
                     Comparison::Ne => order.is_ne(),
                     Comparison::Ge => order.is_ge(),
                     Comparison::Le => order.is_le(),
-                    Comparison::Gt => order.is_gt(),
-                    Comparison::Lt => order.is_lt(),
                 }
             }
             Literal::Flag(wanted) => {
@@ -176,7 +187,8 @@ fn holds(node: &Node, directory: &Directory, slot: Slot) -> bool {
         },
         Node::In(name, list) => {
             let value = text(name);
-            list.iter().any(|literal| matches!((literal, &value), (Literal::Text(l), Some(v)) if l.to_lowercase() == *v))
+            list.iter()
+                .any(|literal| matches!((literal, &value), (Literal::Text(l), Some(v)) if l == v))
         }
         Node::StartsWith(name, prefix) => {
             text(name).is_some_and(|value| value.starts_with(&prefix.to_lowercase()))
@@ -212,7 +224,7 @@ mod tests {
             "id eq 'x'",
             "displayName eq 'it''s'",
             "startswith(displayName,'a')",
-            "displayName ge 'a' and displayName lt 'b'",
+            "displayName ge 'a' and displayName le 'b'",
             "groupTypes/any(c:c eq 'Unified')",
             "securityEnabled eq true",
             "mail in ('a','b')",
@@ -230,6 +242,8 @@ mod tests {
         }
         for wrong in [
             "id ge 'x'",
+            "displayName gt 'x'",
+            "displayName lt 'x'",
             "startswith(id,'1')",
             "nope eq 1",
             "displayName eq",

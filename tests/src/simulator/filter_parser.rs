@@ -188,8 +188,8 @@ impl Parser<'_> {
             "ne" => Comparison::Ne,
             "ge" => Comparison::Ge,
             "le" => Comparison::Le,
-            "gt" => Comparison::Gt,
-            "lt" => Comparison::Lt,
+            // Documented for no property of a directory object.
+            "gt" | "lt" => return Err(Refusal::unsupported("Unsupported Query.")),
             _ => return Err(invalid()),
         };
         let ordered = !matches!(comparison, Comparison::Eq | Comparison::Ne);
@@ -254,7 +254,7 @@ impl Parser<'_> {
 
     fn literal(&mut self) -> Result<Literal, Refusal> {
         match self.next() {
-            Some(Token::Text(text)) => Ok(Literal::Text(text)),
+            Some(Token::Text(text)) => Ok(Literal::Text(text.to_lowercase())),
             Some(Token::Word(word)) if word == "true" => Ok(Literal::Flag(true)),
             Some(Token::Word(word)) if word == "false" => Ok(Literal::Flag(false)),
             Some(Token::Word(word)) if word == "null" => Ok(Literal::Null),

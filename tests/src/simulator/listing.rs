@@ -2,7 +2,9 @@
 
 use super::chance::Chance;
 use super::directory::{Directory, Life, Slot};
+use super::filter::Filter;
 use super::odata::{Listing, Query, Scope, Selection};
+use super::options::Trick;
 use super::refusal::Refusal;
 use super::render;
 use super::route::readers;
@@ -28,6 +30,10 @@ impl State {
     /// `/users` and `/groups`.
     pub(crate) fn list_objects(&self, call: &Call, kind: Kind) -> Answer {
         let listing = Listing::read(&call.query, &[kind], call.consistency)?;
+        let by_range = listing.filter.as_ref().is_some_and(Filter::has_range);
+        if by_range && !self.behaviour.read().range_filters {
+            return Err(Refusal::unsupported("Unsupported Query."));
+        }
         let directory = self.directory.read();
         let chosen;
         let slots = match &listing {
@@ -337,16 +343,19 @@ impl State {
 
     /// How many objects a page may have, and whether a listing ends with an empty page.
     fn whim(&self, bound: u64, at: u64, idle: u8, top: usize) -> (usize, bool) {
-        let nastiness = self.behaviour.read().nastiness;
+        let behaviour = self.behaviour.read();
         let chance = Chance::of(&[self.seed, bound, at, u64::from(idle)]);
-        let empty = idle < 2 && chance.hits(1, nastiness * 0.1);
-        let short = chance.hits(2, nastiness * 0.3);
+        let empty = idle < 2 && chance.hits(1, behaviour.odds(Trick::EmptyPages, 0.1));
+        let short = chance.hits(2, behaviour.odds(Trick::ShortPages, 0.3));
         let limit = match (empty, short) {
             (true, _) => 0,
             (false, true) => 1 + chance.below(3, top),
             (false, false) => top,
         };
-        (limit, idle == 0 && chance.hits(4, nastiness * 0.3))
+        (
+            limit,
+            idle == 0 && chance.hits(4, behaviour.odds(Trick::EmptyPages, 0.3)),
+        )
     }
 
     pub(crate) fn page_epoch(&self) -> u32 {

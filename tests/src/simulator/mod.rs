@@ -60,7 +60,7 @@ pub use faults::{FaultAction, FaultRule};
 pub use options::{
     AppRegistration, Behaviour, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_SECRET_ID, DEMO_TENANT_ID,
     ExpirySpelling, HiddenMembers, Quota, RetryAfter, SYNC_PERMISSIONS, SimulatorOptions,
-    TenantSpec,
+    TenantSpec, Trick,
 };
 pub use schema::Kind;
 pub use stats::Statistics;

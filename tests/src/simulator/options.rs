@@ -191,12 +191,32 @@ pub enum ExpirySpelling {
     BadRequestUploadDifferences,
 }
 
+/// One unpleasantness that the documentation allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Trick {
+    /// Pages without entries but with a link.
+    EmptyPages,
+    /// Pages that end early.
+    ShortPages,
+    /// An entry more than once on a delta page.
+    Repeats,
+    /// Changes of an earlier round once more.
+    Replays,
+    /// Entries of a delta page in any order.
+    Shuffles,
+    /// `@removed` of what was deleted before the first round.
+    EarlyRemovals,
+}
+
 /// How the simulator behaves where Graph's behaviour varies or is not documented.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Behaviour {
     /// 0 is a polite service, 1 an unpleasant one: short and empty pages, repeats, replays, shuffles, early removals.
     pub nastiness: f64,
+    /// Played at each opportunity, whatever the nastiness.
+    pub tricks: Vec<Trick>,
     /// Objects on a delta page at most.
     pub delta_page_objects: usize,
     /// Entries of `members@delta` on a page at most, over all its groups.
@@ -209,6 +229,8 @@ pub struct Behaviour {
     pub report_hard_deletes: f64,
     /// Answer for hidden memberships without the permission.
     pub hidden_members: HiddenMembers,
+    /// Listings can be filtered by `ge` and `le`, as documented for some properties; else they are refused.
+    pub range_filters: bool,
     /// Spelling of an expired delta token.
     pub expiry_spelling: ExpirySpelling,
     /// Seconds for which a delta link works.
@@ -225,16 +247,29 @@ pub struct Behaviour {
     pub gzip: bool,
 }
 
+impl Behaviour {
+    /// How probable a trick is where full nastiness would play it with this probability.
+    pub(crate) fn odds(&self, trick: Trick, at_worst: f64) -> f64 {
+        if self.tricks.contains(&trick) {
+            1.0
+        } else {
+            self.nastiness * at_worst
+        }
+    }
+}
+
 impl Default for Behaviour {
     fn default() -> Self {
         Self {
             nastiness: 0.0,
+            tricks: Vec::new(),
             delta_page_objects: 200,
             delta_page_members: 500,
             reemit_on_restore: false,
             delta_shows_soft_deleted_members: true,
             report_hard_deletes: 0.5,
             hidden_members: HiddenMembers::default(),
+            range_filters: true,
             expiry_spelling: ExpirySpelling::default(),
             delta_token_lifetime: 7 * 24 * 3600,
             access_token_lifetime: 3_600,

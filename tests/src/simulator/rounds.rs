@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::chance::Chance;
 use super::directory::{Change, Directory, Life, Slot};
-use super::options::Behaviour;
+use super::options::{Behaviour, Trick};
 use super::state::State;
 use super::token::{DeltaToken, Place};
 
@@ -40,8 +40,9 @@ impl State {
         round: u32,
     ) -> Place {
         let chance = Chance::of(&[self.seed, since, u64::from(round)]);
-        let again = if chance.hits(1, behaviour.nastiness * 0.5) {
-            chance.below(2, 40) as u64
+        let again = if chance.hits(1, behaviour.odds(Trick::Replays, 0.5)) {
+            let all = behaviour.tricks.contains(&Trick::Replays);
+            if all { 40 } else { chance.below(2, 40) as u64 }
         } else {
             0
         };
@@ -79,13 +80,16 @@ impl State {
             token.place,
             Place::First { idle: 2.., .. } | Place::Later { idle: 2.., .. }
         );
-        !rested && self.chance(token).hits(1, behaviour.nastiness * 0.12)
+        !rested
+            && self
+                .chance(token)
+                .hits(1, behaviour.odds(Trick::EmptyPages, 0.12))
     }
 
     fn budget(&self, behaviour: &Behaviour, token: &DeltaToken) -> Budget {
         let chance = self.chance(token);
         let vary = |salt, most: usize| {
-            if chance.hits(salt, behaviour.nastiness * 0.6) {
+            if chance.hits(salt, behaviour.odds(Trick::ShortPages, 0.6)) {
                 1 + chance.below(salt + 10, most)
             } else {
                 most
@@ -166,9 +170,8 @@ impl State {
             && match head.life {
                 Life::Live => true,
                 Life::Purged => false,
-                Life::SoftDeleted => {
-                    Chance::of(&[self.seed, u64::from(slot)]).hits(4, behaviour.nastiness)
-                }
+                Life::SoftDeleted => Chance::of(&[self.seed, u64::from(slot)])
+                    .hits(4, behaviour.odds(Trick::EarlyRemovals, 1.0)),
             }
     }
 
@@ -304,7 +307,7 @@ impl State {
         entries: &mut Vec<Entry>,
     ) {
         let chance = self.chance(token);
-        if entries.len() > 1 && chance.hits(6, behaviour.nastiness * 0.5) {
+        if entries.len() > 1 && chance.hits(6, behaviour.odds(Trick::Repeats, 0.5)) {
             for salt in 0..2 {
                 let again = entries.get(chance.below(20 + salt, entries.len())).cloned();
                 entries.extend(again.map(|entry| Entry {
@@ -313,7 +316,7 @@ impl State {
                 }));
             }
         }
-        if chance.hits(7, behaviour.nastiness) {
+        if chance.hits(7, behaviour.odds(Trick::Shuffles, 1.0)) {
             for index in (1..entries.len()).rev() {
                 entries.swap(index, chance.below(100 + index as u64, index + 1));
             }

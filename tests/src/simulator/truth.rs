@@ -32,6 +32,18 @@ pub struct Truth {
 }
 
 impl Truth {
+    /// Live users who are direct members of a live group.
+    #[must_use]
+    pub fn grouped_users(&self) -> BTreeMap<String, Value> {
+        let of_users = self.memberships.iter().filter(|m| m.kind == Kind::User);
+        let members: BTreeSet<&str> = of_users.map(|m| m.member.as_str()).collect();
+        let users = self.users.iter();
+        users
+            .filter(|(id, _)| members.contains(id.as_str()))
+            .map(|(id, user)| (id.clone(), user.clone()))
+            .collect()
+    }
+
     pub(crate) fn of(directory: &Directory) -> Self {
         let objects = |kind| {
             let one = |slot: &Slot| {

@@ -1,8 +1,10 @@
 //! Incremental runs: only what changed, and nothing missed.
 
+use std::collections::BTreeSet;
+
 use connector_host::directory::Mode;
 use connector_host::run::WantedMode;
-use harness::simulator::{Expiry, ExpirySpelling, FaultAction, FaultRule, Operation};
+use harness::simulator::{Expiry, FaultAction, FaultRule, Operation};
 use serde_json::json;
 
 use crate::lab::{Lab, nasty, small, status};
@@ -34,35 +36,8 @@ async fn a_run_without_changes_costs_exactly_two_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expired_token_becomes_a_snapshot_that_finds_what_was_deleted_meanwhile() {
-    for spelling in [
-        ExpirySpelling::BadRequestSyncStateNotFound,
-        ExpirySpelling::GoneWithLocation,
-        ExpirySpelling::GoneSyncStateNotFound,
-        ExpirySpelling::BadRequestResyncRequired,
-        ExpirySpelling::NotFoundApplyDifferences,
-        ExpirySpelling::BadRequestUploadDifferences,
-    ] {
-        let mut lab = Lab::new(small()).await;
-        lab.allow_mass_change = true;
-        lab.succeed().await;
-        lab.simulator
-            .edit_behaviour(|b| b.expiry_spelling = spelling);
-        lab.simulator.churn(77, 80);
-        lab.simulator.advance_clock(8 * 24 * 3600);
-        let report = lab.succeed().await;
-        assert_eq!(report.mode, Mode::Snapshot, "{spelling:?}");
-        lab.assert_equals_tenant(&format!("after {spelling:?}"))
-            .await;
-        let report = lab.succeed().await;
-        assert_eq!(report.mode, Mode::Incremental, "{spelling:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_soft_deleted_user_is_hidden_and_comes_back_with_its_memberships() {
+async fn a_restored_user_whose_groups_could_not_be_read_gets_them_in_the_next_run() {
     let lab = Lab::new(small()).await;
-    lab.succeed().await;
     let truth = lab.simulator.truth();
     let member = truth
         .memberships
@@ -74,61 +49,60 @@ async fn a_soft_deleted_user_is_hidden_and_comes_back_with_its_memberships() {
         .mutate(&Operation::Delete { id: id.clone() })
         .unwrap();
     lab.succeed().await;
-    assert!(!lab.held().await.users.contains_key(&id));
-    lab.assert_equals_tenant("while deleted").await;
-    lab.simulator
-        .mutate(&Operation::Restore { id: id.clone() })
-        .unwrap();
+    lab.simulator.mutate(&Operation::Restore { id }).unwrap();
+    let broken = FaultRule::new(r"/\$batch", status(503, "serviceUnavailable"));
+    lab.simulator.inject(broken).unwrap();
+    let report = lab.sync(WantedMode::Auto).await;
+    assert!(!report.failures.is_empty(), "{report:#?}");
+    assert!(!lab.held().await.memberships.contains(member));
+    lab.simulator.clear_faults();
     lab.succeed().await;
-    assert!(lab.held().await.memberships.contains(member));
-    lab.assert_equals_tenant("after the restore").await;
+    lab.assert_equals_tenant("after the next run").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purged_user_leaves_its_groups_even_where_the_group_delta_does_not_say_so() {
-    let lab = Lab::new(small()).await;
-    lab.simulator
-        .edit_behaviour(|b| b.report_hard_deletes = 0.0);
-    lab.succeed().await;
-    let truth = lab.simulator.truth();
-    let member = truth
-        .memberships
-        .iter()
-        .find(|m| truth.users.contains_key(&m.member))
-        .unwrap();
-    lab.simulator
-        .mutate(&Operation::Purge {
-            id: member.member.clone(),
-        })
-        .unwrap();
-    lab.succeed().await;
-    lab.assert_equals_tenant("after the purge").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cleared_property_is_cleared_and_an_unset_one_stays_away() {
+async fn kinds_of_groups_are_those_of_the_tenant_after_a_snapshot_and_after_a_change() {
     let lab = Lab::new(small()).await;
     lab.succeed().await;
-    let truth = lab.simulator.truth();
-    let (id, _) = truth
-        .users
-        .iter()
-        .find(|(_, user)| user["jobTitle"].is_string())
-        .unwrap();
-    lab.simulator
-        .mutate(&Operation::Update {
-            id: id.clone(),
-            properties: json!({"jobTitle": null, "givenName": "Zoë"})
-                .as_object()
-                .unwrap()
-                .clone(),
-        })
-        .unwrap();
-    lab.succeed().await;
+    lab.assert_equals_tenant("after the snapshot").await;
     let held = lab.held().await;
-    let details = &held.users[id]["document"]["userData"]["userDetails"];
-    assert!(details["title"].is_null());
-    assert_eq!(details["givenName"], "Zoë");
+    let kinds: BTreeSet<&str> = held
+        .groups
+        .values()
+        .filter_map(|group| group["groupKind"].as_str())
+        .collect();
+    assert!(
+        kinds.len() > 3,
+        "the tenant has groups of many kinds: {kinds:?}"
+    );
+    let of = |kind| {
+        let mut groups = held.groups.iter();
+        let found = groups.find(|(_, group)| group["groupKind"] == kind);
+        found
+            .unwrap_or_else(|| panic!("no group is {kind}"))
+            .0
+            .clone()
+    };
+    let (security, distribution) = (of("security"), of("distribution"));
+    for (id, properties) in [
+        (&security, json!({"groupTypes": ["DynamicMembership"]})),
+        (&distribution, json!({"securityEnabled": true})),
+    ] {
+        let properties = properties.as_object().unwrap().clone();
+        let id = id.clone();
+        lab.simulator
+            .mutate(&Operation::Update { id, properties })
+            .unwrap();
+    }
+    let report = lab.succeed().await;
+    assert_eq!(report.mode, Mode::Incremental);
+    let held = lab.held().await;
+    assert_eq!(held.groups[&security]["groupKind"], "security-dynamic");
+    assert_eq!(
+        held.groups[&distribution]["groupKind"],
+        "mail-enabled-security"
+    );
+    lab.assert_equals_tenant("after the change").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

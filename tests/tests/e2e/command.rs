@@ -25,7 +25,7 @@ async fn sync_reports_in_json_what_it_did() {
     let truth = simulator.truth();
     assert_eq!(report["state"], "processed");
     assert_eq!(report["mode"], "snapshot");
-    assert_eq!(report["users"]["added"], truth.users.len());
+    assert_eq!(report["users"]["added"], truth.grouped_users().len());
     assert_eq!(report["groups"]["added"], truth.groups.len());
     assert_eq!(report["users"]["complete"], true);
     for key in [
@@ -164,7 +164,7 @@ async fn inspect_tells_everything_that_the_plugin_declares() {
             .len(),
         21
     );
-    assert_eq!(all["file"]["contract"], "1.0.0");
+    assert_eq!(all["file"]["contract"], "2.0.0");
     let output = workplace
         .command("plugin")
         .arg("inspect")

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use harness::simulator::{Simulator, SimulatorOptions, TenantSpec};
+use harness::simulator::{Behaviour, Simulator, SimulatorOptions, TenantSpec};
 use harness::{artefacts, host};
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ async fn assert_equals_tenant(workplace: &host::Workplace, simulator: &Simulator
     };
     assert_eq!(
         ids(workplace.export("users", &[]).await.unwrap()),
-        truth.users.into_keys().collect()
+        truth.grouped_users().into_keys().collect()
     );
     assert_eq!(
         ids(workplace.export("groups", &[]).await.unwrap()),
@@ -83,8 +83,31 @@ async fn a_killed_snapshot_is_resumed_until_the_directory_equals_the_tenant() {
     })
     .unwrap();
     simulator.set_latency(15, 0);
+    killed_and_resumed(&simulator, &workplace(&simulator)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_delta_walk_is_resumed_until_the_directory_equals_the_tenant() {
+    let simulator = Simulator::start(SimulatorOptions {
+        tenant: TenantSpec::sized(2_000, 400, 10_000, 6),
+        behaviour: Behaviour {
+            delta_page_objects: 40,
+            ..Behaviour::default()
+        },
+        ..SimulatorOptions::default()
+    })
+    .unwrap();
+    simulator.set_latency(15, 0);
     let workplace = workplace(&simulator);
-    let (report, kills) = killed_again_and_again(&workplace).await;
+    let mut settings = host::settings(&simulator);
+    settings["snapshotStrategy"] = "thrifty".into();
+    workplace.settings(&settings).unwrap();
+    killed_and_resumed(&simulator, &workplace).await;
+}
+
+/// A snapshot and an incremental run, both killed.
+async fn killed_and_resumed(simulator: &Simulator, workplace: &host::Workplace) {
+    let (report, kills) = killed_again_and_again(workplace).await;
     assert!(
         kills > 2,
         "killed {kills} times: too quick to prove anything"
@@ -95,11 +118,11 @@ async fn a_killed_snapshot_is_resumed_until_the_directory_equals_the_tenant() {
         report["resumed"] == true || report["mode"] == "incremental",
         "{report:#}"
     );
-    assert_equals_tenant(&workplace, &simulator).await;
+    assert_equals_tenant(workplace, simulator).await;
 
     simulator.churn(9, 1_000);
-    let (report, _) = killed_again_and_again(&workplace).await;
+    let (report, _) = killed_again_and_again(workplace).await;
     assert_eq!(report["state"], "processed", "{report:#}");
     assert_eq!(report["mode"], "incremental");
-    assert_equals_tenant(&workplace, &simulator).await;
+    assert_equals_tenant(workplace, simulator).await;
 }

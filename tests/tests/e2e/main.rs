@@ -29,4 +29,7 @@ mod server;
 mod snapshot;
 mod swap;
 mod throttling;
+mod traps;
+mod users;
+mod walk;
 mod work;

@@ -169,7 +169,7 @@ async fn the_same_host_loads_it_and_shows_what_it_is() {
     assert_eq!(description["incremental"], false);
     assert_eq!(description["hosts"], json!([]));
     assert_eq!(description["targetModel"]["groupsPath"], "memberships");
-    assert_eq!(all["file"]["contract"], "1.0.0");
+    assert_eq!(all["file"]["contract"], "2.0.0");
 }
 
 #[tokio::test(flavor = "multi_thread")]

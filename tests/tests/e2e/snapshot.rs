@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use connector_host::directory::Mode;
 use connector_host::run::WantedMode;
-use harness::simulator::{Kind, SYNC_PERMISSIONS, SimulatorOptions, TenantSpec};
+use harness::simulator::{Kind, SimulatorOptions, TenantSpec};
 use serde_json::json;
 
 use crate::lab::{Lab, nasty, same_sets, small};
@@ -177,21 +177,4 @@ async fn an_instance_stays_small_and_the_calls_are_few() {
     );
     // 6 pages of users, 1 of groups, 25 batches of 20 groups, 4 deltas, and what large groups need.
     assert!(report.network.requests < 60, "{:#?}", report.network);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn hidden_members_are_never_taken_for_none() {
-    let lab = Lab::new(small()).await;
-    lab.succeed().await;
-    let before = lab.held().await;
-    lab.simulator.set_permissions(
-        SYNC_PERMISSIONS
-            .into_iter()
-            .filter(|p| *p != "Member.Read.Hidden"),
-    );
-    let report = lab.sync(WantedMode::Full).await;
-    assert_eq!(report.exit_code(), 3, "{report:#?}");
-    assert!(!report.tally.unavailable.is_empty());
-    assert!(!report.tally.memberships.complete);
-    assert_eq!(before, lab.held().await);
 }

@@ -24,6 +24,8 @@ pub(crate) struct Wanted {
     pub(crate) changed_since: Option<i64>,
     /// Whether hidden users are found too.
     pub(crate) hidden: bool,
+    /// Groups of these kinds; of any where it is empty.
+    pub(crate) group_kinds: Vec<String>,
     /// Groups by what they feed.
     pub(crate) link: Option<Link>,
     /// In which order they come.
@@ -86,6 +88,7 @@ pub(crate) async fn find(
         how: wanted.how,
         changed_since: wanted.changed_since,
         hidden: wanted.hidden,
+        group_kinds: wanted.group_kinds.clone(),
         among: linked(plane, wanted, &names).await?,
         sort: wanted.sort,
         descending: wanted.descending,

@@ -55,7 +55,14 @@ async fn groups(
     Ok(match written.format {
         Format::Ndjson => ndjson("groups", found, FoundGroup::of),
         Format::Csv => {
-            let titles = ["connector", "id", "name", "members", "platformGroups"];
+            let titles = [
+                "connector",
+                "id",
+                "name",
+                "members",
+                "platformGroups",
+                "groupKind",
+            ];
             csv("groups", titles, found, |found| {
                 [
                     found.connector.to_string(),
@@ -63,6 +70,7 @@ async fn groups(
                     found.entry.name,
                     found.entry.links.to_string(),
                     found.platform_groups.join(" "),
+                    found.entry.group_kind.unwrap_or_default(),
                 ]
             })
         }

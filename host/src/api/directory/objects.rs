@@ -35,6 +35,9 @@ struct Found {
     state: ObjectState,
     /// Name; empty where only the identifier is known.
     name: String,
+    /// Of a group: its kind, as the connector's type declares it; absent where it isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_kind: Option<String>,
     /// Its document in the target model.
     #[schema(value_type = Option<Object>)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +113,7 @@ fn found(connector: Uuid, record: ObjectRecord) -> Result<Found, Problem> {
         kind: record.kind,
         state: record.state,
         name: record.name,
+        group_kind: record.group_kind,
         document: record.document,
         target_document: record.target_document,
         since: record.since.map(When::of).transpose()?,

@@ -62,6 +62,7 @@ enum Order {
 
 /// How groups are sorted, and which.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub(super) struct OfGroups {
     /// By what; by name where absent.
@@ -70,6 +71,8 @@ pub(super) struct OfGroups {
     sort: GroupSort,
     /// Only those that feed `any` group of the platform, `none`, or the one of this UUID.
     link: Option<String>,
+    /// Only those of these kinds, separated by commas: values of `groupKinds` in what the connector's type declares.
+    group_kind: Option<String>,
 }
 
 /// By what groups are sorted.
@@ -81,6 +84,8 @@ enum GroupSort {
     Name,
     /// By the number of direct members.
     Members,
+    /// By kind.
+    Kind,
     /// By the run that changed them last.
     Changed,
     /// By the run that brought them.
@@ -104,6 +109,8 @@ enum UserSort {
     /// By name.
     #[default]
     Name,
+    /// By the number of groups that they are directly in.
+    Groups,
     /// By the run that changed them last.
     Changed,
     /// By the run that brought them.
@@ -122,10 +129,19 @@ impl OfGroups {
         let sort = match self.sort {
             GroupSort::Name => Sort::Name,
             GroupSort::Members => Sort::Members,
+            GroupSort::Kind => Sort::GroupKind,
             GroupSort::Changed => Sort::Changed,
             GroupSort::Since => Sort::Since,
         };
-        Ok(wanted(asked, link.transpose()?, sort))
+        let kinds = self.group_kind.unwrap_or_default();
+        let kinds = kinds.split(',').map(str::trim);
+        Ok(Wanted {
+            group_kinds: kinds
+                .filter(|kind| !kind.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            ..wanted(asked, link.transpose()?, sort)
+        })
     }
 }
 
@@ -134,6 +150,7 @@ impl OfUsers {
     pub(super) fn of(self, asked: Asked) -> Wanted {
         let sort = match self.sort {
             UserSort::Name => Sort::Name,
+            UserSort::Groups => Sort::Members,
             UserSort::Changed => Sort::Changed,
             UserSort::Since => Sort::Since,
         };
@@ -148,6 +165,7 @@ fn wanted(asked: Asked, link: Option<Link>, sort: Sort) -> Wanted {
         how: asked.how,
         changed_since: asked.changed_since.map(millis),
         hidden: asked.hidden,
+        group_kinds: Vec::new(),
         link,
         sort,
         descending: asked.order == Order::Desc,
@@ -164,6 +182,9 @@ pub(super) struct FoundGroup {
     id: String,
     /// Name.
     name: String,
+    /// Its kind, as the connector's type declares it; absent where it isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_kind: Option<String>,
     /// How many direct members it has.
     members: u64,
     /// UUIDs of the platform's groups that it feeds.
@@ -182,6 +203,7 @@ impl FoundGroup {
             connector: found.connector,
             id: found.entry.id,
             name: found.entry.name,
+            group_kind: found.entry.group_kind,
             members: found.entry.links,
             platform_groups: found.platform_groups,
             since: found.entry.since.map(When::of).transpose()?,

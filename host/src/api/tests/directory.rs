@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::catalog::Desk;
-use crate::api::testing::brought::{group, joined, user};
+use crate::api::testing::brought::{group, group_of, joined, user};
 
 /// Three groups that came by two runs, and three users.
 async fn contoso() -> (Desk, Uuid) {
@@ -101,6 +101,86 @@ async fn groups_are_found_by_what_they_feed() {
 }
 
 #[tokio::test]
+async fn groups_are_found_sorted_and_told_by_their_kind() {
+    let desk = Desk::new().await;
+    let path = desk.connector().await;
+    let connector: Uuid = path.rsplit('/').next().unwrap().parse().unwrap();
+    let changes = vec![
+        group_of("team", "g1", "Finance"),
+        group_of("list", "g2", "EMEA"),
+        group("g3", "Sales"),
+        group_of("team", "g4", "Board"),
+        user("a", "Ada"),
+        user("b", "Grace"),
+        joined("g1", &["a", "b"]),
+        joined("g2", &["b"]),
+    ];
+    desk.host.bring(connector, changes).await;
+    for (query, expected) in [
+        ("groups?groupKind=team", &["g4", "g1"][..]),
+        ("groups?groupKind=list", &["g2"]),
+        ("groups?groupKind=list,team&text=f", &["g1"]),
+        ("groups?groupKind=none-such", &[]),
+        ("groups?sort=kind", &["g3", "g2", "g1", "g4"]),
+        ("groups?sort=kind&order=desc", &["g4", "g1", "g2", "g3"]),
+        ("users?sort=groups&order=desc", &["b", "a"]),
+    ] {
+        assert_eq!(found(&desk, query).await, expected, "{query}");
+    }
+    let listed = desk
+        .ask("GET", "/directory/groups?groupKind=team", None)
+        .await;
+    let listed = listed.json();
+    assert_eq!(listed["total"], 2);
+    assert_eq!(listed["items"][0]["groupKind"], "team");
+    let one = desk.ask("GET", &format!("/connectors/{connector}/groups/g2"), None);
+    assert_eq!(one.await.json()["groupKind"], "list");
+    let path = "/directory/groups/export?format=ndjson&groupKind=list";
+    let file = desk.ask("GET", path, None).await;
+    assert!(file.text().contains(r#""groupKind":"list""#));
+    assert_eq!(file.text().lines().count(), 1);
+    // Another kind alone is a change.
+    desk.host
+        .bring(connector, vec![group_of("list", "g1", "Finance")])
+        .await;
+    assert_eq!(found(&desk, "groups?groupKind=list").await, ["g2", "g1"]);
+    let everything = format!("/connectors/{connector}/export?what=groups");
+    let everything = desk.ask("GET", &everything, None).await;
+    assert!(
+        everything
+            .text()
+            .contains(r#""name":"Finance","groupKind":"list""#)
+    );
+}
+
+#[tokio::test]
+async fn changes_of_a_run_are_counted_by_what_and_by_name() {
+    let (desk, connector) = contoso().await;
+    let path = format!("/connectors/{connector}/changes");
+    let all = desk.ask("GET", &path, None).await.json();
+    let items = all["items"].as_array().unwrap().len();
+    assert_eq!(all["total"].as_u64(), Some(items as u64));
+    let joined = desk
+        .ask("GET", &format!("{path}?what=joined&limit=1"), None)
+        .await;
+    let left = desk
+        .ask("GET", &format!("{path}?what=left&limit=1"), None)
+        .await;
+    let total = |answer: Value| answer["total"].as_u64().unwrap();
+    assert_eq!(total(joined.json()) + total(left.json()), items as u64);
+    let named = desk
+        .ask("GET", &format!("{path}?text=emea&limit=1"), None)
+        .await
+        .json();
+    let of_all = all["items"].as_array().unwrap().iter().filter(|change| {
+        ["group", "member"]
+            .iter()
+            .any(|side| change[side]["name"] == "EMEA")
+    });
+    assert_eq!(named["total"].as_u64(), Some(of_all.count() as u64));
+}
+
+#[tokio::test]
 async fn pages_of_every_order_have_each_group_once() {
     let desk = Desk::new().await;
     let path = desk.connector().await;
@@ -163,8 +243,8 @@ async fn what_is_found_is_exported_as_it_is_listed() {
         )
         .await;
     let expected = format!(
-        "connector,id,name,members,platformGroups\r\n{connector},g2,Alle Zürich,3,\r\n{connector},g3,EMEA,2,\r\n\
-         {connector},g1,Finance,1,11111111-1111-1111-1111-111111111111\r\n"
+        "connector,id,name,members,platformGroups,groupKind\r\n{connector},g2,Alle Zürich,3,,\r\n{connector},g3,EMEA,2,,\r\n\
+         {connector},g1,Finance,1,11111111-1111-1111-1111-111111111111,\r\n"
     );
     assert_eq!(csv.text(), expected);
     assert_eq!(

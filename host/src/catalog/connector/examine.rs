@@ -34,6 +34,36 @@ impl Catalog {
         Ok(Some(description))
     }
 
+    /// The page where what must be granted is granted for these settings; none where the plugin knows none, or takes
+    /// exception to the settings.
+    ///
+    /// # Errors
+    /// Where the registry fails.
+    pub async fn consent(
+        &self,
+        wanted: &Wanted,
+        settings: &Map<String, Value>,
+        secrets: &BTreeSet<String>,
+    ) -> Result<Option<String>, CatalogError> {
+        let mut findings = Findings::default();
+        let Some(description) = self.declared(wanted, &mut findings).await? else {
+            return Ok(None);
+        };
+        form::check(&description, settings, secrets, &mut findings);
+        if findings.end().is_err() {
+            return Ok(None);
+        }
+        let settings = form::for_plugin(&description, settings, secrets);
+        Ok(match self.types.connect(wanted, &settings).await {
+            Ok(connection) => connection.ok().and_then(|connection| connection.consent),
+            Err(error) => {
+                // Whoever saves or tests these settings is told.
+                tracing::debug!(%error, "no page for consent");
+                None
+            }
+        })
+    }
+
     /// What a plugin declares; that it can't be had is found.
     pub(in crate::catalog) async fn declared(
         &self,

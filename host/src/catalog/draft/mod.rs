@@ -110,7 +110,7 @@ impl ConnectorDraft {
     }
 
     /// Keys of the secrets that have a value.
-    fn secret_keys(&self) -> BTreeSet<String> {
+    pub(crate) fn secret_keys(&self) -> BTreeSet<String> {
         self.secrets.iter().map(|note| note.name.clone()).collect()
     }
 }

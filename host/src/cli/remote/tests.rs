@@ -19,7 +19,9 @@ const CONTOSO: &str = "0190a000-0000-7000-8000-000000000001";
 const FABRIKAM: &str = "0190a000-0000-7000-8000-000000000002";
 
 fn group(connector: &str, id: &str, name: &str) -> Value {
-    json!({"connector": connector, "id": id, "name": name, "members": 1200})
+    json!({
+        "connector": connector, "id": id, "name": name, "groupKind": "security", "members": 1200,
+    })
 }
 
 /// Two connectors; "Sales" is in both, "Finance" in one, and one user is in it by way of "Staff".
@@ -96,8 +98,8 @@ async fn a_table_is_for_people_and_has_names() {
     assert_eq!(
         lines,
         [
-            vec!["Name", "Members", "Connector", "Id"],
-            vec!["Finance", "1,200", "Contoso", "g1"],
+            vec!["Name", "Kind", "Members", "Connector", "Id"],
+            vec!["Finance", "security", "1,200", "Contoso", "g1"],
         ]
     );
 }

@@ -1,2 +1,2 @@
-INSERT OR FAIL INTO label (object, connector, kind, folded, since, changed)
-VALUES (?, ?, ?, ?, ?, ?)
+INSERT OR FAIL INTO label (object, connector, kind, folded, group_kind, since, changed)
+VALUES (?, ?, ?, ?, ?, ?, ?)

@@ -1,2 +1,2 @@
-INSERT OR FAIL INTO profile (object, name, document)
-VALUES (?, ?, ?)
+INSERT OR FAIL INTO profile (object, name, document, group_kind)
+VALUES (?, ?, ?, ?)

@@ -267,6 +267,12 @@ impl Store<'_> {
         self.run.memberships.added += shown + unshown;
         self.run.memberships.visible += shown;
         if shown + unshown > 0 {
+            sqlx::query(include_str!("note_joining.sql"))
+                .bind(self.run.run)
+                .bind(first)
+                .bind(last)
+                .execute(&mut *self.connection)
+                .await?;
             sqlx::query("INSERT INTO unsettled (first, last, run) VALUES ($1, $2, $3)")
                 .bind(first)
                 .bind(last)
@@ -393,7 +399,20 @@ impl Store<'_> {
 
 /// Brings the memberships by member up to date with what a run has added.
 pub(super) async fn settle(connection: &mut SqliteConnection, run: i64) -> Result<()> {
+    let is_behind: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM unsettled WHERE run = $1)")
+            .bind(run)
+            .fetch_one(&mut *connection)
+            .await?;
+    if !is_behind {
+        return Ok(());
+    }
     sqlx::query(include_str!("settle.sql"))
+        .bind(run)
+        .execute(&mut *connection)
+        .await?;
+    links::recount_unsettled(connection, run).await?;
+    sqlx::query("DELETE FROM unsettled WHERE run = $1")
         .bind(run)
         .execute(connection)
         .await?;
@@ -404,6 +423,7 @@ pub(super) fn stream_code(stream: Stream) -> i64 {
     match stream {
         Stream::Users => 0,
         Stream::Groups => 1,
+        Stream::Members => 2,
     }
 }
 

@@ -100,7 +100,11 @@ async fn objects(
         let id = serde_json::to_string(row.try_get::<&str, _>(0)?)?;
         let name = serde_json::to_string(row.try_get::<&str, _>(1)?)?;
         let document = document::one_line(row.try_get(2)?);
-        let record = format!(r#"{{"id":{id},"name":{name},"document":{document}}}"#);
+        let kind = match row.try_get(3)? {
+            "" => String::new(),
+            kind => format!(r#","groupKind":{}"#, serde_json::to_string(kind)?),
+        };
+        let record = format!(r#"{{"id":{id},"name":{name}{kind},"document":{document}}}"#);
         out.push(record).await?;
     }
     Ok(())

@@ -101,6 +101,16 @@ async fn has_read_all(connection: &mut SqliteConnection, key: RunKey) -> Result<
     Ok(all)
 }
 
+/// Whether the run before left users behind on whom nobody has passed judgement.
+async fn is_unjudged(connection: &mut SqliteConnection, run: &Run) -> Result<bool> {
+    let unjudged = sqlx::query_scalar(include_str!("is_unjudged.sql"))
+        .bind(run.key.0)
+        .bind(run.connector.0)
+        .fetch_one(connection)
+        .await?;
+    Ok(unjudged)
+}
+
 /// Stages the removals that follow from proofs and from other removals, anew each time.
 async fn stage_implied(connection: &mut SqliteConnection, run: &Run) -> Result<()> {
     let key = run.key.0;
@@ -109,7 +119,8 @@ async fn stage_implied(connection: &mut SqliteConnection, run: &Run) -> Result<(
         .bind(key)
         .execute(&mut *connection)
         .await?;
-    sweep(connection, run).await?;
+    let proofs = Proofs::of(connection, run).await?;
+    sweep(connection, run, &proofs).await?;
     sqlx::query(include_str!("forgive_unavailable.sql"))
         .bind(key)
         .execute(&mut *connection)
@@ -118,10 +129,14 @@ async fn stage_implied(connection: &mut SqliteConnection, run: &Run) -> Result<(
         .bind(key)
         .execute(&mut *connection)
         .await?;
+    if proofs.members {
+        sweep_unknown(connection, run, &proofs).await?;
+    }
     if run.drop_unreferenced_users && has_read_all(connection, run.key).await? {
-        let drop = match run.mode {
-            Mode::Snapshot => include_str!("drop_users.sql"),
-            Mode::Incremental => include_str!("drop_touched_users.sql"),
+        let drop = if run.mode == Mode::Snapshot || is_unjudged(connection, run).await? {
+            include_str!("drop_users.sql")
+        } else {
+            include_str!("drop_touched_users.sql")
         };
         sqlx::query(drop)
             .bind(key)
@@ -136,26 +151,52 @@ async fn stage_implied(connection: &mut SqliteConnection, run: &Run) -> Result<(
     Ok(())
 }
 
-/// Stages what complete listings and complete groups didn't have.
-async fn sweep(connection: &mut SqliteConnection, run: &Run) -> Result<()> {
-    let key = run.key.0;
-    let proven: Vec<i64> = sqlx::query_scalar("SELECT stream FROM proven_stream WHERE run = $1")
-        .bind(key)
-        .fetch_all(&mut *connection)
-        .await?;
-    let streams = [
-        (Stream::Users, MemberKind::User),
-        (Stream::Groups, MemberKind::Group),
-    ];
-    for (stream, kind) in streams {
-        if proven.contains(&stream_code(stream)) {
-            sqlx::query(include_str!("sweep_objects.sql"))
-                .bind(key)
-                .bind(run.connector.0)
-                .bind(kind_code(kind))
-                .execute(&mut *connection)
+/// What of the directory is proven to be complete.
+struct Proofs {
+    /// Kinds of object whose listing is.
+    listed: Vec<MemberKind>,
+    /// All members of all groups.
+    members: bool,
+}
+
+impl Proofs {
+    async fn of(connection: &mut SqliteConnection, run: &Run) -> Result<Self> {
+        let proven: Vec<i64> =
+            sqlx::query_scalar("SELECT stream FROM proven_stream WHERE run = $1")
+                .bind(run.key.0)
+                .fetch_all(&mut *connection)
                 .await?;
-        }
+        let is_proven = |stream| proven.contains(&stream_code(stream));
+        let kinds = [
+            (Stream::Users, MemberKind::User),
+            (Stream::Groups, MemberKind::Group),
+        ];
+        let listed = kinds.into_iter().filter(|(stream, _)| is_proven(*stream));
+        Ok(Self {
+            listed: listed.map(|(_, kind)| kind).collect(),
+            // Other partitions may have members to give, or to say that they can't be read.
+            members: is_proven(Stream::Members) && has_read_all(connection, run.key).await?,
+        })
+    }
+}
+
+/// Stages what complete listings and complete groups didn't have.
+async fn sweep(connection: &mut SqliteConnection, run: &Run, proofs: &Proofs) -> Result<()> {
+    let key = run.key.0;
+    for kind in &proofs.listed {
+        sqlx::query(include_str!("sweep_objects.sql"))
+            .bind(key)
+            .bind(run.connector.0)
+            .bind(kind_code(*kind))
+            .execute(&mut *connection)
+            .await?;
+    }
+    if proofs.members {
+        sqlx::query(include_str!("prove_all_groups.sql"))
+            .bind(key)
+            .bind(run.connector.0)
+            .execute(&mut *connection)
+            .await?;
     }
     let lacking: Vec<i64> = sqlx::query_scalar(include_str!("lacking_groups.sql"))
         .bind(key)
@@ -165,6 +206,23 @@ async fn sweep(connection: &mut SqliteConnection, run: &Run) -> Result<()> {
         sqlx::query(include_str!("sweep_members.sql"))
             .bind(key)
             .bind(group)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Stages the memberships of what no complete listing has, and takes those back that the run added.
+async fn sweep_unknown(
+    connection: &mut SqliteConnection,
+    run: &Run,
+    proofs: &Proofs,
+) -> Result<()> {
+    for kind in &proofs.listed {
+        sqlx::query(include_str!("sweep_unknown.sql"))
+            .bind(run.key.0)
+            .bind(run.connector.0)
+            .bind(kind_code(*kind))
             .execute(&mut *connection)
             .await?;
     }

@@ -63,6 +63,7 @@ pub(super) async fn some(
         (include_str!("forget/proven_groups.sql"), ROWS),
         (include_str!("forget/partitions.sql"), LONG_ROWS),
         (include_str!("forget/unavailable.sql"), ROWS),
+        (include_str!("forget/joining.sql"), ROWS),
     ];
     for (sql, limit) in of_runs {
         let deleted = sqlx::query(sql)

@@ -65,6 +65,8 @@ pub(super) struct Label {
     pub(super) connector: i64,
     pub(super) kind: i64,
     pub(super) folded: String,
+    /// Of a group its kind, else empty.
+    pub(super) group_kind: String,
     /// The run that writes it; 0 where none does.
     pub(super) run: i64,
 }
@@ -93,6 +95,23 @@ pub(super) async fn put(connection: &mut SqliteConnection, labels: &[Label]) -> 
     Ok(())
 }
 
+/// Notes that this run brought these objects into sight again.
+pub(super) async fn since(
+    connection: &mut SqliteConnection,
+    objects: &[i64],
+    run: i64,
+) -> Result<()> {
+    if objects.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("UPDATE label SET since = $2 WHERE object IN (SELECT value FROM json_each($1))")
+        .bind(serde_json::to_string(objects)?)
+        .bind(run)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Puts all labels that still lack it into the order of names.
 pub(super) async fn order(connection: &mut SqliteConnection) -> Result<()> {
     sqlx::query(include_str!("order_labels.sql"))
@@ -112,6 +131,7 @@ async fn insert(
             .bind(label.connector)
             .bind(label.kind)
             .bind(label.folded.clone())
+            .bind(label.group_kind.clone())
             .bind(label.run)
             .bind(label.run)
     })
@@ -133,7 +153,7 @@ pub(super) async fn bring_up_to_date(connection: &mut SqliteConnection) -> Resul
         .await?;
     let mut after = 0;
     loop {
-        let profiles: Vec<(i64, i64, i64, String)> =
+        let profiles: Vec<(i64, i64, i64, String, String)> =
             sqlx::query_as(include_str!("fold_labels.sql"))
                 .bind(after)
                 .fetch_all(&mut *connection)
@@ -142,11 +162,12 @@ pub(super) async fn bring_up_to_date(connection: &mut SqliteConnection) -> Resul
         after = last.0;
         let labels: Vec<Label> = profiles
             .into_iter()
-            .map(|(object, connector, kind, name)| Label {
+            .map(|(object, connector, kind, name, group_kind)| Label {
                 object,
                 connector,
                 kind,
                 folded: fold(&name),
+                group_kind,
                 run: 0,
             })
             .collect();

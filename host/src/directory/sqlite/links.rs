@@ -1,7 +1,8 @@
-//! How many direct members each group has, kept with its label. Hidden users don't count.
+//! How many direct members each group has and how many groups each user is directly in, kept with their labels.
+//! Hidden users don't count, and are in none.
 //!
 //! Whoever changes memberships, or who is hidden, tells it here in the same transaction; removals are in
-//! `remove.sql`.
+//! `remove.sql`. Users are counted from the memberships by member, and are as far behind as these.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +44,34 @@ pub(super) async fn recount(connection: &mut SqliteConnection, groups: &[i64]) -
     tell(connection, include_str!("links/recount.sql"), groups).await
 }
 
-/// Of all groups. Part of opening a store whose labels were just made.
+/// After these users have come into sight, or had not been counted.
+pub(super) async fn recount_users(connection: &mut SqliteConnection, users: &[i64]) -> Result<()> {
+    tell(connection, include_str!("links/recount_users.sql"), users).await
+}
+
+/// After these groups have come into sight or left it: of the users in them.
+pub(super) async fn recount_members(
+    connection: &mut SqliteConnection,
+    groups: &[i64],
+) -> Result<()> {
+    tell(
+        connection,
+        include_str!("links/recount_members.sql"),
+        groups,
+    )
+    .await
+}
+
+/// While the memberships by member catch up with what a run has added: of the users in these.
+pub(super) async fn recount_unsettled(connection: &mut SqliteConnection, run: i64) -> Result<()> {
+    sqlx::query(include_str!("links/recount_unsettled.sql"))
+        .bind(run)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Of all groups and users. Part of opening a store whose labels were just made.
 pub(super) async fn recount_all(connection: &mut SqliteConnection) -> Result<()> {
     sqlx::query(include_str!("links/recount_all.sql"))
         .execute(connection)

@@ -43,7 +43,8 @@ use self::read::Lag;
 use self::writer::{Request, Writer};
 use super::{
     Assessment, Committed, ConnectorKey, Cursor, Decision, Directory, DirectoryError, Export,
-    Finish, Mode, NewRun, OpenPartition, PageCommit, Partition, Run, RunKey, RunRecord, Tally,
+    Finish, Mode, NewRun, OpenPartition, PageCommit, Partition, Run, RunKey, RunRecord, Stream,
+    Tally,
 };
 use crate::causes::with_causes;
 use crate::database::migrate;
@@ -200,6 +201,8 @@ const SCRIPTS: &[(&str, &str)] = &[
     ),
     ("reading", include_str!("migrations/0003_reading.sql")),
     ("sorting", include_str!("migrations/0004_sorting.sql")),
+    ("seen", include_str!("migrations/0005_seen.sql")),
+    ("cursor-run", include_str!("migrations/0006_cursor_run.sql")),
 ];
 
 /// Makes names searchable that came before there was a search.
@@ -289,6 +292,13 @@ impl Directory for Sqlite {
                 .into_iter()
                 .collect();
             Ok(ids.iter().map(|id| held.contains(id)).collect())
+        })
+        .await
+    }
+
+    async fn seen(&self, connector: ConnectorKey, stream: Stream) -> Result<u64, DirectoryError> {
+        self.read("counted what a run has stored", async |connection| {
+            runs::seen(connection, connector, stream).await
         })
         .await
     }

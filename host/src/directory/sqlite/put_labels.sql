@@ -1,4 +1,5 @@
-INSERT INTO label (object, connector, kind, folded, since, changed)
-VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO label (object, connector, kind, folded, group_kind, since, changed)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (object) DO UPDATE
-SET kind = excluded.kind, folded = excluded.folded, changed = excluded.changed
+SET kind = excluded.kind, folded = excluded.folded, group_kind = excluded.group_kind,
+    changed = excluded.changed

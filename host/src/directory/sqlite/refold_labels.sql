@@ -1,3 +1,3 @@
-INSERT INTO label (object, connector, kind, folded, since, changed)
-VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (object) DO UPDATE SET folded = excluded.folded
+INSERT INTO label (object, connector, kind, folded, group_kind, since, changed)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (object) DO UPDATE SET folded = excluded.folded, group_kind = excluded.group_kind

@@ -4,7 +4,7 @@ INSERT INTO past_membership (grp, member, since, until)
 SELECT e.grp, e.member, e.since, $1
 FROM staged_membership AS t
 CROSS JOIN membership AS e ON e.grp = t.grp AND e.member = t.member
-WHERE t.run = $1;
+WHERE t.run = $1 AND t.why <> 3;
 
 UPDATE label
 SET links = links - gone.count
@@ -23,8 +23,30 @@ WHERE (grp, member) IN (SELECT t.grp, t.member FROM staged_membership AS t WHERE
 DELETE FROM member_of
 WHERE (member, grp) IN (SELECT t.member, t.grp FROM staged_membership AS t WHERE t.run = $1);
 
+-- Who came and went in the same run was not added.
+UPDATE run
+SET users_added = users_added - passing.count
+FROM (
+    SELECT count(*) AS count
+    FROM staged_object AS t
+    CROSS JOIN object AS o ON o.key = t.object
+    WHERE t.run = $1 AND t.how = 4 AND o.state = 1
+) AS passing
+WHERE run.key = $1;
+
+-- What is taken back was never there.
+UPDATE run
+SET memberships_added = memberships_added
+    - (SELECT count(*) FROM staged_membership AS t WHERE t.run = $1 AND t.why = 3)
+WHERE key = $1;
+
 UPDATE connector
-SET users = users - r.users_removed,
+SET users = users - r.users_removed - (
+        SELECT count(*)
+        FROM staged_object AS t
+        CROSS JOIN object AS o ON o.key = t.object
+        WHERE t.run = $1 AND t.how = 4 AND o.state = 1
+    ),
     groups = groups - r.groups_removed,
     memberships = memberships - r.memberships_removed - (
         SELECT count(*)
@@ -32,6 +54,11 @@ SET users = users - r.users_removed,
         CROSS JOIN member_of AS e ON e.member = t.object
         CROSS JOIN object AS g ON g.key = e.grp
         WHERE t.run = $1 AND t.how = 0 AND g.kind = 1 AND g.state = 1
+    ) - (
+        SELECT count(*)
+        FROM staged_membership AS t
+        CROSS JOIN object AS g ON g.key = t.grp
+        WHERE t.run = $1 AND t.why = 3 AND g.kind = 1 AND g.state = 1
     )
 FROM run AS r
 WHERE r.key = $1 AND connector.key = r.connector;
@@ -72,5 +99,17 @@ DELETE FROM label
 WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how <> 0);
 
 UPDATE label
-SET changed = $1
+SET changed = $1, links = 0
 WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how = 0);
+
+UPDATE label
+SET links = CASE (SELECT o.state FROM object AS o WHERE o.key = label.object)
+    WHEN 1 THEN (
+        SELECT count(*)
+        FROM member_of AS e
+        CROSS JOIN object AS g ON g.key = e.grp
+        WHERE e.member = label.object AND g.kind = 1 AND g.state = 1
+    )
+    ELSE 0
+END
+WHERE kind = 0 AND object IN (SELECT t.member FROM staged_membership AS t WHERE t.run = $1);

@@ -3,17 +3,18 @@
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use futures::TryStreamExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::apply::settle;
+use super::apply::{settle, stream_code};
 use super::fault::{Fault, Result};
 use super::labels;
 use crate::directory::{
     ConnectorKey, Cursor, CursorPart, Mode, NewRun, OpenPartition, PageCommit, Partition, Run,
-    RunKey, RunState,
+    RunKey, RunState, Stream,
 };
 
 /// Unix milliseconds.
@@ -60,6 +61,26 @@ pub(super) async fn find(connection: &mut SqliteConnection, key: RunKey) -> Resu
         .await?
         .ok_or(Fault::NoRun(key))?;
     run_of(&row)
+}
+
+/// How many different objects of a stream the connector's run that goes on has stored. They are counted here, since
+/// SQLite takes several times as long to find repeats in arrays.
+pub(super) async fn seen(
+    connection: &mut SqliteConnection,
+    connector: ConnectorKey,
+    stream: Stream,
+) -> Result<u64> {
+    let mut rows = sqlx::query_scalar::<_, String>(include_str!("seen_objects.sql"))
+        .bind(connector.0)
+        .bind(stream_code(stream))
+        .fetch(connection);
+    let mut keys: Vec<i64> = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        keys.extend(serde_json::from_str::<Vec<i64>>(&row)?);
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    Ok(u64::try_from(keys.len()).unwrap_or(u64::MAX))
 }
 
 /// The run, if it goes on.

@@ -6,6 +6,4 @@ CROSS JOIN seen_member AS s ON s.key BETWEEN u.first AND u.last
 CROSS JOIN json_each(s.members) AS given
 WHERE u.run = $1
 ORDER BY given.value, s.grp
-ON CONFLICT DO NOTHING;
-
-DELETE FROM unsettled WHERE run = $1;
+ON CONFLICT DO NOTHING

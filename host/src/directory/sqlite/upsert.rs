@@ -1,6 +1,6 @@
 //! Stores users and groups as they are now.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use sqlx::SqliteConnection;
 
@@ -24,6 +24,7 @@ impl Store<'_> {
         let mut ceased = Vec::new();
         let mut unhidden = Vec::new();
         let mut became_groups = Vec::new();
+        let mut became_users = Vec::new();
         let mut stayed = Vec::with_capacity(segment.upserts.len());
         let mut is_fresh = Vec::with_capacity(segment.upserts.len());
         for &(kind, object) in &segment.upserts {
@@ -56,8 +57,9 @@ impl Store<'_> {
             if entry.state == State::Hidden {
                 unhidden.push(entry.key);
             }
-            if kind == MemberKind::Group {
-                became_groups.push(entry.key);
+            match kind {
+                MemberKind::Group => became_groups.push(entry.key),
+                _ => became_users.push(entry.key),
             }
             let state = State::Present;
             turned.push((
@@ -84,13 +86,13 @@ impl Store<'_> {
             .add(self.connection, self.run.connector, &fresh)
             .await?;
 
-        let mut keys = Vec::with_capacity(segment.upserts.len());
+        let mut seen = BTreeMap::<i64, Vec<i64>>::new();
         let [mut added, mut shown, mut users, mut groups] = [const { Vec::new() }; 4];
         for ((&(kind, object), stayed), fresh) in segment.upserts.iter().zip(stayed).zip(is_fresh) {
             let Some(entry) = self.get(&object.id) else {
                 continue;
             };
-            keys.push(entry.key);
+            seen.entry(kind_code(kind)).or_default().push(entry.key);
             match kind {
                 _ if fresh => &mut added,
                 _ if !stayed => &mut shown,
@@ -103,18 +105,26 @@ impl Store<'_> {
         labels::add(self.connection, &self.labels(&added)).await?;
         put_profiles(self.connection, &shown).await?;
         labels::put(self.connection, &self.labels(&shown)).await?;
+        labels::since(self.connection, &unhidden, self.run.run).await?;
         links::recount(self.connection, &became_groups).await?;
+        links::recount_users(self.connection, &became_users).await?;
+        for groups in [&became_groups, &ceased] {
+            links::recount_members(self.connection, groups).await?;
+        }
         let changed = put_profiles(self.connection, &users).await?;
         self.run.users.updated += to_i64(changed.len());
         self.relabel(&users, &changed).await?;
         let changed = put_profiles(self.connection, &groups).await?;
         self.run.groups.updated += to_i64(changed.len());
         self.relabel(&groups, &changed).await?;
-        sqlx::query(include_str!("see_objects.sql"))
-            .bind(self.run.run)
-            .bind(serde_json::to_string(&keys)?)
-            .execute(&mut *self.connection)
-            .await?;
+        for (kind, keys) in seen {
+            sqlx::query(include_str!("see_objects.sql"))
+                .bind(self.run.run)
+                .bind(kind)
+                .bind(serde_json::to_string(&keys)?)
+                .execute(&mut *self.connection)
+                .await?;
+        }
         Ok(())
     }
 
@@ -126,6 +136,7 @@ impl Store<'_> {
                 connector: self.run.connector,
                 kind: kind_code(self.get(&object.id)?.kind),
                 folded: fold(&object.name),
+                group_kind: object.kind.clone().unwrap_or_default(),
                 run: self.run.run,
             })
         };
@@ -187,7 +198,7 @@ async fn add_profiles(
     Ok(())
 }
 
-/// Returns the keys of those that are new or differ.
+/// Returns the keys of those that are new or differ, in whatever.
 async fn put_profiles(
     connection: &mut SqliteConnection,
     profiles: &[(i64, &Object)],
@@ -206,4 +217,5 @@ fn profile(statement: Statement, (key, object): &(i64, &Object)) -> Statement {
         .bind(*key)
         .bind(object.name.clone())
         .bind(object.document.clone())
+        .bind(object.kind.clone().unwrap_or_default())
 }

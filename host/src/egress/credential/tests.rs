@@ -165,6 +165,42 @@ async fn a_renewal_that_has_just_been_done_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn a_token_that_the_source_refuses_is_renewed_however_young_it_is_and_once_for_all() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    let token = move || async move {
+        let number = counter.fetch_add(1, Ordering::Relaxed) + 1;
+        let token = format!("opaque-token-{number}");
+        Json(json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": token }))
+    };
+    let picky = |headers: Headers| async move {
+        match headers.get("authorization").unwrap().to_str().unwrap() {
+            "Bearer opaque-token-1" => StatusCode::UNAUTHORIZED,
+            _ => StatusCode::NO_CONTENT,
+        }
+    };
+    let base = serve(
+        Router::new()
+            .route("/token", post(token))
+            .route("/picky", get(picky)),
+    )
+    .await;
+    let gateway = open(&base);
+    let ask = || async {
+        let request = super::super::testing::get(&format!("{base}/picky"));
+        gateway.send(request).await.unwrap().status()
+    };
+    for status in join_all((0..8).map(|_| ask())).await {
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+    }
+    for renewed in join_all((0..8).map(|_| gateway.renew())).await {
+        renewed.unwrap();
+    }
+    assert_eq!(ask().await, StatusCode::NO_CONTENT);
+    assert_eq!(count.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
 async fn a_waiter_that_gives_up_does_not_stop_the_others() {
     let (base, _) = issuer(3600, Duration::from_millis(100)).await;
     let gateway = open(&base);

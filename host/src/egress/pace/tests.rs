@@ -194,3 +194,31 @@ fn throttling_halves_the_number_in_flight_and_answers_let_it_grow() {
     }
     assert_eq!(pace.limit(), 8);
 }
+
+#[test]
+fn the_number_in_flight_grows_only_while_answers_do_not_queue() {
+    let (mut pace, start) = (Pace::new(None, 8), Instant::now());
+    throttle(&mut pace, start, start, Some(SECOND));
+    assert_eq!(pace.limit(), 4);
+    let mut now = start + SECOND;
+    let mut took = |pace: &mut Pace, estimate, time: Duration| {
+        pace.leave(estimate);
+        pace.land(estimate, now, now + time, None, Landing::Answered);
+        pace.end();
+        now += SECOND;
+    };
+    took(&mut pace, 1, SECOND / 10);
+    for _ in 0..100 {
+        took(&mut pace, 1, SECOND / 2);
+    }
+    assert_eq!(pace.limit(), 4, "five times the fastest");
+    // A batch is slow by nature.
+    for _ in 0..3 {
+        took(&mut pace, 40, SECOND / 2);
+    }
+    assert_eq!(pace.limit(), 5);
+    for _ in 0..5 {
+        took(&mut pace, 1, SECOND / 5);
+    }
+    assert_eq!(pace.limit(), 6);
+}

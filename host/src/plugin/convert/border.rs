@@ -2,16 +2,21 @@
 
 use super::super::CallError;
 use super::super::log::one_line;
-use super::{LABEL_BYTES, bad, id, json, label, text, wit};
-use crate::contract::{Expectation, Opening};
+use super::{LABEL_BYTES, bad, harmless, id, json, label, text, wit};
+use crate::contract::{Choice, Expectation, Opening};
 use crate::directory::{
     Change, CursorPart, Member, MemberKind, Object, PageCommit, Partition, Removal, Stream,
 };
 use crate::limits::Limits;
 
-/// The limits that a run's data is held against.
+/// Bytes of an unknown kind that are shown.
+const KIND_SHOWN: usize = 64;
+
+/// What a run's data is held against.
 pub(in crate::plugin) struct Border<'a> {
     pub(in crate::plugin) limits: &'a Limits,
+    /// The kinds of group that the plugin declares.
+    pub(in crate::plugin) group_kinds: &'a [Choice],
 }
 
 impl Border<'_> {
@@ -124,8 +129,10 @@ impl Border<'_> {
 
     fn change(&self, change: wit::Change, total: &mut Total<'_>) -> Result<Change, CallError> {
         Ok(match change {
-            wit::Change::User(object) => Change::User(self.object("user", object, total)?),
-            wit::Change::Group(object) => Change::Group(self.object("group", object, total)?),
+            wit::Change::User(object) => Change::User(self.object("user", object, &[], total)?),
+            wit::Change::Group(object) => {
+                Change::Group(self.object("group", object, self.group_kinds, total)?)
+            }
             wit::Change::UserRemoved(removed) => Change::UserRemoved {
                 id: total.id("user-removed.id", removed.id)?,
                 removal: match removed.removal {
@@ -174,10 +181,7 @@ impl Border<'_> {
                     reason,
                 }
             }
-            wit::Change::StreamComplete(stream) => Change::StreamComplete(match stream {
-                wit::Stream::Users => Stream::Users,
-                wit::Stream::Groups => Stream::Groups,
-            }),
+            wit::Change::StreamComplete(of) => Change::StreamComplete(stream(of)),
         })
     }
 
@@ -185,14 +189,23 @@ impl Border<'_> {
         &self,
         field: &str,
         object: wit::Object,
+        kinds: &[Choice],
         total: &mut Total<'_>,
     ) -> Result<Object, CallError> {
         total.bytes(object.id.len() + object.name.len() + object.document.len())?;
         self.document(field, &object.document)?;
+        if let Some(kind) = &object.kind
+            && !kinds.iter().any(|declared| declared.value == *kind)
+        {
+            let told = harmless(kind, KIND_SHOWN);
+            let reason = format!("the description has no such kind: {told:?}");
+            return Err(bad(format!("{field}.kind"), reason));
+        }
         Ok(Object {
             id: id(field, object.id)?,
             name: one_line(&object.name, LABEL_BYTES),
             document: object.document,
+            kind: object.kind,
         })
     }
 
@@ -271,6 +284,15 @@ impl<'a> Total<'a> {
     }
 }
 
+/// A stream of the contract as one of the directory.
+pub(in crate::plugin) fn stream(stream: wit::Stream) -> Stream {
+    match stream {
+        wit::Stream::Users => Stream::Users,
+        wit::Stream::Groups => Stream::Groups,
+        wit::Stream::Members => Stream::Members,
+    }
+}
+
 fn member_kind(kind: wit::MemberKind) -> MemberKind {
     match kind {
         wit::MemberKind::User => MemberKind::User,
@@ -286,13 +308,20 @@ fn member_kind(kind: wit::MemberKind) -> MemberKind {
 mod tests {
     use super::*;
 
+    fn border(limits: &Limits) -> Border<'_> {
+        Border {
+            limits,
+            group_kinds: &[],
+        }
+    }
+
     #[test]
     fn a_document_must_be_a_json_object_within_its_size() {
         let limits = Limits {
             document_bytes: 10,
             ..Limits::default()
         };
-        let border = Border { limits: &limits };
+        let border = border(&limits);
         assert!(border.document("user", r#"{"a":1}"#).is_ok());
         assert!(border.document("user", "[1]").is_err());
         assert!(border.document("user", r#"{"a":1"#).is_err());
@@ -302,7 +331,7 @@ mod tests {
     #[test]
     fn a_page_may_not_name_a_partition_of_a_stage_that_has_ended() {
         let limits = Limits::default();
-        let border = Border { limits: &limits };
+        let border = border(&limits);
         let page = wit::Page {
             changes: vec![],
             checkpoint: None,
@@ -321,5 +350,38 @@ mod tests {
             state: String::new(),
         };
         assert!(border.page(&drain, page).is_err());
+    }
+
+    #[test]
+    fn a_kind_is_one_that_the_description_has_and_only_of_a_group() {
+        let limits = Limits::default();
+        let declared = [Choice {
+            value: "team".into(),
+            label: "Team".into(),
+        }];
+        let border = Border {
+            group_kinds: &declared,
+            ..border(&limits)
+        };
+        let object = |kind: Option<&str>| wit::Object {
+            id: "a".into(),
+            name: "A".into(),
+            document: "{}".into(),
+            kind: kind.map(str::to_owned),
+        };
+        let taken = |change| border.change(change, &mut Total::new(&limits));
+        let Ok(Change::Group(group)) = taken(wit::Change::Group(object(Some("team")))) else {
+            panic!("a declared kind is refused");
+        };
+        assert_eq!(group.kind.as_deref(), Some("team"));
+        assert!(taken(wit::Change::Group(object(None))).is_ok());
+        let refused = taken(wit::Change::Group(object(Some("squad\n")))).unwrap_err();
+        let told = refused.to_string();
+        assert!(
+            told.contains("group.kind") && told.contains("squad"),
+            "{told}"
+        );
+        let refused = taken(wit::Change::User(object(Some("team")))).unwrap_err();
+        assert!(refused.to_string().contains("user.kind"), "{refused}");
     }
 }

@@ -3,7 +3,8 @@
 use super::super::CallError;
 use super::{TEXT_BYTES, bad, few, id, json, label, text, texts, wit};
 use crate::contract::{
-    Choice, DataModel, Description, Field, Permission, Rule, Setting, SettingKind, TransformMap,
+    Chapter, Choice, DataModel, Description, Field, Permission, Rule, Setting, SettingKind,
+    TransformMap,
 };
 
 pub(in crate::plugin) fn description(d: wit::Description) -> Result<Description, CallError> {
@@ -26,6 +27,12 @@ pub(in crate::plugin) fn description(d: wit::Description) -> Result<Description,
     few("permissions", &d.permissions)?;
     few("maps", &d.maps)?;
     few("hosts", &d.hosts)?;
+    few("guide", &d.guide)?;
+    let of_groups = d.settings.iter();
+    let of_groups = of_groups.filter(|s| matches!(s.kind, wit::SettingKind::Groups));
+    if of_groups.count() > 1 {
+        return Err(bad("settings", "at most one of the kind `groups`"));
+    }
     Ok(Description {
         vendor: label(&d.vendor),
         product: label(&d.product),
@@ -52,6 +59,17 @@ pub(in crate::plugin) fn description(d: wit::Description) -> Result<Description,
                 required: p.required,
             })
             .collect(),
+        guide: d
+            .guide
+            .iter()
+            .map(|chapter| {
+                Ok(Chapter {
+                    title: label(&chapter.title),
+                    steps: texts("guide.steps", &chapter.steps)?,
+                })
+            })
+            .collect::<Result<_, CallError>>()?,
+        group_kinds: group_kinds(d.group_kinds)?,
         hosts: d
             .hosts
             .into_iter()
@@ -66,12 +84,28 @@ pub(in crate::plugin) fn description(d: wit::Description) -> Result<Description,
     })
 }
 
+/// Each with an identifier of its own, by which groups name it.
+fn group_kinds(kinds: Vec<wit::Choice>) -> Result<Vec<Choice>, CallError> {
+    few("group-kinds", &kinds)?;
+    let mut known: Vec<Choice> = Vec::with_capacity(kinds.len());
+    for kind in kinds {
+        let value = id("group-kinds", kind.value)?;
+        if value.contains(',') || known.iter().any(|known| known.value == value) {
+            return Err(bad("group-kinds", "values that differ and have no comma"));
+        }
+        let label = label(&kind.label);
+        known.push(Choice { value, label });
+    }
+    Ok(known)
+}
+
 fn setting(s: wit::Setting) -> Result<Setting, CallError> {
     let kind = match s.kind {
         wit::SettingKind::Text => SettingKind::Text,
         wit::SettingKind::Secret => SettingKind::Secret,
         wit::SettingKind::Flag => SettingKind::Flag,
         wit::SettingKind::Items => SettingKind::Items,
+        wit::SettingKind::Groups => SettingKind::Groups,
         wit::SettingKind::Document => SettingKind::Document,
         wit::SettingKind::Choice(choices) => {
             few("settings.choice", &choices)?;

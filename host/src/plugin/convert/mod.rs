@@ -16,8 +16,8 @@ use super::{CallError, harmless};
 use crate::contract::{Candidate, Candidates, CheckLine, CheckOutcome, Fault, FaultKind, Problem};
 use crate::egress::{Authentication, ClientCredentials, Connection, Proof, Quota};
 
-pub(super) use border::Border;
 pub use border::Emitted;
+pub(super) use border::{Border, stream};
 pub(super) use description::description;
 pub(super) use outward::{map_out, partition_out, request, settings};
 
@@ -149,7 +149,27 @@ pub(super) fn connection(c: wit::Connection) -> Result<Connection, CallError> {
         origins: c.origins,
         authentication,
         quota,
+        consent: c.consent.map(|page| https("consent", page)).transpose()?,
     })
+}
+
+/// Longest address of a page, in bytes.
+const ADDRESS_BYTES: usize = 2048;
+
+/// The address of a page to which people are sent.
+fn https(field: &str, address: String) -> Result<String, CallError> {
+    let is_bounded = address.len() <= ADDRESS_BYTES;
+    let is_plain = address.bytes().all(|byte| byte.is_ascii_graphic());
+    let url = url::Url::parse(&address).ok();
+    // A name before the host would pass for the host.
+    let is_honest = url.is_some_and(|url| {
+        url.scheme() == "https" && url.username().is_empty() && url.password().is_none()
+    });
+    if is_bounded && is_plain && is_honest {
+        Ok(address)
+    } else {
+        Err(bad(field, "an https address without a user's name"))
+    }
 }
 
 pub(super) fn problems(problems: Vec<wit::Problem>) -> Vec<Problem> {
@@ -253,6 +273,21 @@ mod tests {
         );
         assert_eq!(json("a", &format!("[{}1]", "[[]],".repeat(100))), Ok(()));
         assert!(json("a", &format!(r#"["\\",{}]"#, nested(JSON_DEPTH))).is_err());
+    }
+
+    #[test]
+    fn people_are_sent_to_https_pages_only() {
+        let page = |address: &str| https("consent", address.into()).is_ok();
+        assert!(page("https://idp.example/tenant/consent?client_id=a"));
+        for address in [
+            "http://idp.example/",
+            "javascript:alert(1)",
+            "https://idp.example@evil.example/",
+            "https://idp.example/\n",
+            "/consent",
+        ] {
+            assert!(!page(address), "{address}");
+        }
     }
 
     #[test]

@@ -1,12 +1,14 @@
 // Forms that filter a list: `<form method="get" data-filter="ID">` shows its answer in the element of that id as
-// one types. The address follows, so that it can be sent to somebody.
+// one types. The address follows, so that it can be sent to somebody. A part of a form that is sent otherwise may be
+// such a filter, too: `<div data-filter="ID">`.
 import { swap } from "./live.js";
 
 let latest = 0;
 
 async function apply(form) {
   const address = new URL(form.getAttribute("action") || location.href, location.href);
-  const fields = [...new FormData(form)].filter(([, value]) => value !== "");
+  const own = [...form.querySelectorAll("input, select")].map((field) => [field.name, field.value]);
+  const fields = (form.matches("form") ? [...new FormData(form)] : own).filter(([, value]) => value !== "");
   address.search = new URLSearchParams(fields).toString();
   const mine = ++latest;
   const answer = await fetch(address, { headers: { accept: "text/html" } });
@@ -17,7 +19,7 @@ async function apply(form) {
   history.replaceState(null, "", address);
 }
 
-for (const form of document.querySelectorAll("form[data-filter]")) {
+for (const form of document.querySelectorAll("[data-filter]")) {
   let waiting;
   form.addEventListener("input", () => {
     clearTimeout(waiting);

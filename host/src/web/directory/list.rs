@@ -11,6 +11,8 @@ use crate::api::Plane;
 use crate::api::directory::{Found, Link, Wanted, find};
 use crate::api::extract::Query;
 use crate::api::problem::{FieldError, Problem};
+use crate::catalog::GroupKinds;
+use crate::contract::Choice;
 use crate::database::millis;
 use crate::directory::{Kind, Match, MemberKind, PageRequest, Sort};
 use crate::web::filters;
@@ -32,6 +34,8 @@ pub(super) struct Asked {
     link: String,
     /// UUID of a platform group.
     platform: String,
+    /// A kind of group.
+    kind: String,
     /// A day.
     since: String,
     /// Anything: hidden ones too.
@@ -56,6 +60,8 @@ struct Row {
     href: String,
     name: String,
     connector: String,
+    /// What people call its kind; empty where it isn't known.
+    kind: String,
     links: u64,
     hidden: bool,
     platform_groups: Vec<String>,
@@ -86,6 +92,8 @@ struct List {
     asked: Asked,
     mistakes: Vec<FieldError>,
     connectors: Vec<(String, String)>,
+    /// Kinds of groups to choose from.
+    kinds: Vec<Choice>,
     columns: Vec<Column>,
     rows: Vec<Row>,
     foot: Foot,
@@ -136,7 +144,12 @@ async fn list(shell: Shell, plane: &Plane, asked: Asked, what: Kind) -> Answer {
         asked.cursor.as_deref(),
         next,
     );
-    let rows = rows(found.items, &connectors, what)?;
+    let kinds = match groups {
+        true => plane.catalog.group_kinds().await?,
+        false => GroupKinds::default(),
+    };
+    let rows = rows(found.items, &connectors, &kinds, what)?;
+    let kinds = kinds.choices(wanted.connector);
     let empty = match (&rows.first(), connectors.is_empty()) {
         (Some(_), _) => None,
         (None, true) => Some(Empty::Unconfigured),
@@ -157,7 +170,8 @@ async fn list(shell: Shell, plane: &Plane, asked: Asked, what: Kind) -> Answer {
             .into_iter()
             .map(|(id, name)| (id.to_string(), name))
             .collect(),
-        columns: columns(&asked, path, &wanted, groups),
+        columns: columns(&asked, path, &wanted, groups, !kinds.is_empty()),
+        kinds,
         rows,
         foot,
         empty,
@@ -167,7 +181,12 @@ async fn list(shell: Shell, plane: &Plane, asked: Asked, what: Kind) -> Answer {
     })
 }
 
-fn rows(found: Vec<Found>, connectors: &[(Uuid, String)], what: Kind) -> Result<Vec<Row>, Problem> {
+fn rows(
+    found: Vec<Found>,
+    connectors: &[(Uuid, String)],
+    kinds: &GroupKinds,
+    what: Kind,
+) -> Result<Vec<Row>, Problem> {
     let kind = match what {
         Kind::Groups => MemberKind::Group,
         Kind::Users => MemberKind::User,
@@ -179,6 +198,9 @@ fn rows(found: Vec<Found>, connectors: &[(Uuid, String)], what: Kind) -> Result<
             href: link::member(kind, found.connector, &entry.id).unwrap_or_default(),
             name: called(&entry.name, &entry.id),
             connector: connector.map_or_else(String::new, |(_, name)| name.clone()),
+            kind: entry
+                .group_kind
+                .map_or_else(String::new, |kind| kinds.label(found.connector, &kind)),
             links: entry.links,
             hidden: entry.hidden,
             platform_groups: found.platform_groups,
@@ -189,7 +211,7 @@ fn rows(found: Vec<Found>, connectors: &[(Uuid, String)], what: Kind) -> Result<
     found.into_iter().take(PAGE).map(row).collect()
 }
 
-fn columns(asked: &Asked, path: &str, wanted: &Wanted, groups: bool) -> Vec<Column> {
+fn columns(asked: &Asked, path: &str, wanted: &Wanted, groups: bool, kinds: bool) -> Vec<Column> {
     let of = |title, sort: Option<(Sort, &'static str, bool)>, numeric| {
         let Some((sort, word, newest_first)) = sort else {
             let (sorted, href) = ("", String::new());
@@ -228,9 +250,11 @@ fn columns(asked: &Asked, path: &str, wanted: &Wanted, groups: bool) -> Vec<Colu
             true,
         );
         let linked = of("Platform groups", None, false);
-        vec![name, connector, members, linked, changed, since]
+        let kind = kinds.then(|| of("Kind", Some((Sort::GroupKind, "kind", false)), false));
+        let first = [name, connector].into_iter().chain(kind);
+        first.chain([members, linked, changed, since]).collect()
     } else {
-        let links = of("Direct groups", None, true);
+        let links = of("Direct groups", Some((Sort::Members, "groups", true)), true);
         vec![name, connector, links, changed, since]
     }
 }
@@ -267,6 +291,8 @@ impl Asked {
         }
         let sort = match self.sort.as_str() {
             "members" if groups => Sort::Members,
+            "groups" if !groups => Sort::Members,
+            "kind" if groups => Sort::GroupKind,
             "changed" => Sort::Changed,
             "since" => Sort::Since,
             _ => Sort::Name,
@@ -280,6 +306,10 @@ impl Asked {
             },
             changed_since,
             hidden: !groups && !self.hidden.is_empty(),
+            group_kinds: Some(self.kind.clone())
+                .filter(|kind| groups && !kind.is_empty())
+                .into_iter()
+                .collect(),
             link,
             sort,
             descending: self.order == "desc",
@@ -294,6 +324,7 @@ impl Asked {
             &self.connector,
             &self.link,
             &self.platform,
+            &self.kind,
             &self.since,
         ]
         .iter()
@@ -308,6 +339,7 @@ impl Asked {
             ("connector", &self.connector),
             ("link", &self.link),
             ("platform", &self.platform),
+            ("kind", &self.kind),
             ("since", &self.since),
             ("hidden", &self.hidden),
             ("sort", &self.sort),
@@ -363,6 +395,7 @@ impl Asked {
             ("match", &self.how),
             ("connector", &connector),
             ("link", &link),
+            ("groupKind", &self.kind),
             ("changedSince", &since),
             ("hidden", hidden),
             ("sort", &self.sort),

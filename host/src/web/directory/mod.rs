@@ -86,6 +86,8 @@ struct Head {
     connector_name: String,
     id: String,
     name: String,
+    /// What people call the kind of a group, where it is known.
+    kind: Option<String>,
     /// Its state in a word, and the class that colours it.
     state: (&'static str, &'static str),
     since: Option<Timestamp>,
@@ -117,6 +119,10 @@ async fn read(
         connector_name: names.get(&connector).cloned().ok_or_else(missing)?,
         id: object.id.clone(),
         name: called(&object.name, &object.id),
+        kind: match &object.group_kind {
+            Some(kind) => Some(plane.catalog.group_kinds().await?.label(connector, kind)),
+            None => None,
+        },
         state: state(object.state),
         since: moment(object.since)?,
         changed: moment(object.changed)?,

@@ -9,6 +9,7 @@ use crate::api::problem::Problem;
 use crate::database::instant;
 use crate::directory::{ChangeFilter, ConnectorKey, MemberKind, MembershipChange, Turn};
 use crate::web::link::{self, Foot};
+use crate::web::turns;
 
 /// What one run did.
 pub(super) struct Turns {
@@ -76,7 +77,8 @@ pub(super) async fn timeline(
     }
     let next = page.next.as_ref().map(|next| next.as_str());
     let parameters = [("show", "changes")];
-    let foot = Foot::new("", path, &parameters, cursor.map(String::as_str), next);
+    let count = turns::counted(plane, key, &filter).await?;
+    let foot = Foot::new(count, path, &parameters, cursor.map(String::as_str), next);
     Ok(Timeline {
         runs: runs.into_iter().map(|(_, turns)| turns).collect(),
         foot,

@@ -156,6 +156,7 @@ fn kind(kind: &SettingKind) -> String {
         }
         SettingKind::Flag => "yes or no".into(),
         SettingKind::Items => "list, or all".into(),
+        SettingKind::Groups => "groups, or all".into(),
         SettingKind::Document => "JSON object".into(),
     }
 }

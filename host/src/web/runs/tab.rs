@@ -15,6 +15,7 @@ use crate::directory::{
 use crate::journal::{Level, Line};
 use crate::web::filters::counted;
 use crate::web::link::{Foot, address};
+use crate::web::turns;
 use crate::work::{Run, Work};
 
 /// Rows of a page.
@@ -218,7 +219,7 @@ async fn changes(plane: &Plane, run: &Run, looked: &Looked) -> Result<Changes, P
     let directory = &plane.directory;
     let wanted = text(looked);
     let connector = directory.find(&run.connector.to_string()).await?;
-    let (rows, next) = match (connector, run.directory_run) {
+    let (rows, next, count) = match (connector, run.directory_run) {
         (Some(connector), Some(key)) => {
             let filter = ChangeFilter {
                 run: Some(RunKey(key)),
@@ -229,20 +230,24 @@ async fn changes(plane: &Plane, run: &Run, looked: &Looked) -> Result<Changes, P
             let page = directory
                 .membership_changes(connector, &filter, &page_request(looked))
                 .await?;
-            (page.items, page.next)
+            let count = match (&wanted, looked.what) {
+                // Counted when it was done, however many they are.
+                (None, what) => {
+                    let of = |turn, count| what.is_none_or(|what| what == turn).then_some(count);
+                    turns::exactly(
+                        of(Turn::Joined, run.memberships.added),
+                        of(Turn::Left, run.memberships_gone()),
+                    )
+                }
+                _ => turns::counted(plane, connector, &filter).await?,
+            };
+            (page.items, page.next, count)
         }
-        _ => (Vec::new(), None),
+        _ => (Vec::new(), None, String::new()),
     };
-    let is_all = next.is_none() && looked.cursor.is_none();
-    let shown = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-    let total = match (&wanted, looked.what) {
-        _ if is_all => Some(shown),
-        (None, None) => Some(changed(run)),
-        _ => None,
-    };
-    let count = match total {
-        Some(total) => counted(total, "change"),
-        None => format!("{shown} shown"),
+    let count = match count {
+        none if none.is_empty() => format!("{} shown", rows.len()),
+        count => count,
     };
     let wanted = wanted.unwrap_or_default();
     let what = match looked.what {

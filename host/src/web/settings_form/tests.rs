@@ -113,7 +113,7 @@ fn what_is_wrong_within_a_field_is_told_at_the_field() {
 }
 
 #[test]
-fn groups_are_chosen_by_the_list_of_that_name_or_the_only_one() {
+fn groups_are_chosen_by_the_setting_of_that_kind_whatever_its_name() {
     let mut description = description(PLUGIN);
     assert_eq!(group_choice(&description).unwrap().key, "groups");
     for setting in &mut description.settings {
@@ -122,8 +122,10 @@ fn groups_are_chosen_by_the_list_of_that_name_or_the_only_one() {
         }
     }
     assert_eq!(group_choice(&description).unwrap().key, "teams");
-    description
-        .settings
-        .retain(|setting| setting.key != "teams");
+    for setting in &mut description.settings {
+        if setting.key == "teams" {
+            setting.kind = SettingKind::Items;
+        }
+    }
     assert!(group_choice(&description).is_none());
 }

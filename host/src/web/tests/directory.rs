@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::access::{Means, NewSession, Role};
-use crate::api::testing::brought::{group, joined, left, user};
+use crate::api::testing::brought::{group, group_of, joined, left, user};
 use crate::api::testing::{Answer, Host, ask};
 use crate::catalog::testing::{MadeUp, PLUGIN};
 
@@ -149,6 +149,51 @@ async fn groups_are_listed_with_their_count_and_sorted_by_their_columns() {
 }
 
 #[tokio::test]
+async fn groups_are_narrowed_to_a_kind_which_their_plugin_names() {
+    let desk = Desk::new(Role::Viewer).await;
+    let changes = vec![
+        group_of("team", "g1", "Finance"),
+        group_of("list", "g2", "EMEA"),
+        group_of("of-another-version", "g3", "Sales"),
+        group("g4", "Board"),
+    ];
+    desk.host.bring(desk.connector, changes).await;
+    let page = desk.get("/groups").await;
+    let text = page.text();
+    assert!(
+        text.contains("<option value=\"list\">Mailing list</option>"),
+        "{text}"
+    );
+    assert!(text.contains("<td data-label=\"Kind\">Mailing list</td>"));
+    assert!(text.contains("<td data-label=\"Kind\">of-another-version</td>"));
+    let by_kind = desk.get(&link_to(&page, "Kind")).await;
+    assert_eq!(names(&by_kind), ["Board", "EMEA", "Sales", "Finance"]);
+    let teams = desk.get("/groups?kind=team").await;
+    assert_eq!(names(&teams), ["Finance"]);
+    assert!(teams.text().contains("<option value=\"team\" selected>"));
+    let file = desk.get(&link_to(&teams, "As CSV")).await;
+    assert!(file.text().contains("Finance") && !file.text().contains("EMEA"));
+    let group = desk.get(&desk.group("g2")).await;
+    assert!(group.text().contains("<dt>Kind</dt><dd>Mailing list</dd>"));
+    let none = desk.get("/groups?kind=team&text=x").await;
+    assert!(none.text().contains("List all"));
+}
+
+#[tokio::test]
+async fn users_are_sorted_by_how_many_groups_they_are_in() {
+    let desk = Desk::with_groups(Role::Viewer).await;
+    let more = vec![group("g4", "Board"), joined("g4", &["u2"])];
+    desk.host.bring(desk.connector, more).await;
+    let page = desk.get("/users").await;
+    let sorted = desk.get(&link_to(&page, "Direct groups")).await;
+    assert_eq!(names(&sorted), ["Grace Hopper", "Ada Lovelace"]);
+    let left = vec![left("g4", &["u2"]), left("g1", &["u2"])];
+    desk.host.bring(desk.connector, left).await;
+    let sorted = desk.get(&link_to(&page, "Direct groups")).await;
+    assert_eq!(names(&sorted), ["Ada Lovelace", "Grace Hopper"]);
+}
+
+#[tokio::test]
 async fn a_name_that_none_begins_with_can_be_looked_for_anywhere() {
     let desk = Desk::with_groups(Role::Viewer).await;
     let page = desk
@@ -241,6 +286,10 @@ async fn who_joined_and_left_is_told_newest_first() {
         .get(&format!("{}?show=changes", desk.group("g1")))
         .await;
     assert_eq!(names(&page), ["Grace Hopper", "EMEA", "Grace Hopper"]);
+    assert!(
+        page.text()
+            .contains("<caption>2 joined, 1 left, newest first</caption>")
+    );
     let text = page.text();
     assert!(text.find("− Left").unwrap() < text.find("+ Joined").unwrap());
     let user = format!("/users/{}/u2?show=changes", desk.connector);

@@ -33,6 +33,7 @@ fn object(id: &str, name: &str) -> Object {
         id: id.into(),
         name: name.into(),
         document: json!({"externalId": id}).to_string(),
+        kind: None,
     }
 }
 

@@ -461,3 +461,99 @@ async fn settings_are_tested_before_they_are_saved() {
     assert_eq!(bench.get_as(&viewer, &path).await.status, 403);
     assert_eq!(bench.post_as(&viewer, &path, &fields).await.status, 403);
 }
+
+#[tokio::test]
+async fn the_guide_and_the_page_for_consent_are_those_of_the_plugin() {
+    let bench = Bench::new().await;
+    let draft = bench.draft().await;
+    let path = format!("{draft}/authentication");
+    let page = bench.get(&path).await.text();
+    assert!(
+        page.contains("<summary>Register the application</summary>"),
+        "{page}"
+    );
+    assert!(page.contains(
+        "<li>Open <em>Applications</em> at <a href=\"https://idp.example/apps\" rel=\"noreferrer\">"
+    ), "{page}");
+    assert!(!page.contains("/consent\""), "settings don't tell it yet");
+    let draft = bench.authenticated().await;
+    let page = bench.get(&format!("{draft}/authentication")).await.text();
+    assert!(
+        page.contains("href=\"https://idp.example/contoso.example/consent\""),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn groups_of_a_connector_are_chosen_on_a_page_of_their_own_without_a_script() {
+    let bench = Bench::new().await;
+    let connector = bench.connector().await;
+    let edit = format!("/connectors/{}/edit", connector.id);
+    let path = format!("{edit}/groups");
+    let page = bench.get(&edit).await.text();
+    assert!(
+        page.contains(&format!("href=\"{path}\"")) && page.contains("All groups of the source")
+    );
+    assert!(!page.contains("name=\"settings.groups\""), "{page}");
+    let page = bench.get(&path).await.text();
+    assert!(page.contains("value=\"all\" checked"), "{page}");
+    // What is ticked is not lost while others are looked for.
+    let fields = [
+        ("revision", "1"),
+        ("scope", "some"),
+        ("add", r#"["g1","Finance"]"#),
+        ("ids", "h\r\n"),
+        ("search", "Sal"),
+        ("action", "search"),
+    ];
+    let found = bench.post(&path, &fields).await;
+    assert_eq!(found.status, 200);
+    let text = found.text();
+    assert!(
+        text.contains("Chosen (2)") && text.contains("Finance"),
+        "{text}"
+    );
+    assert!(text.contains("[&#34;g&#34;,&#34;Sal&#34;]"), "{text}");
+    let catalog = &bench.host.stage.plane.catalog;
+    assert_eq!(catalog.connector(connector.id).await.unwrap().revision, 1);
+    let none = [("revision", "1"), ("scope", "some"), ("action", "save")];
+    let refused = bench.post(&path, &none).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.text().contains("No group is chosen"));
+    let some = [
+        ("revision", "1"),
+        ("scope", "some"),
+        ("add", r#"["g1","Finance"]"#),
+        ("add", r#"["h",""]"#),
+        ("action", "save"),
+    ];
+    let saved = bench.post(&path, &some).await;
+    assert_eq!(saved.location(), format!("/connectors/{}", connector.id));
+    let now = catalog.connector(connector.id).await.unwrap();
+    assert_eq!(now.settings["groups"], serde_json::json!(["g1", "h"]));
+    assert_eq!(
+        now.settings["tenantId"], "contoso.example",
+        "the rest stays"
+    );
+    // Other settings are changed without a word about groups.
+    let other = [
+        ("revision", "2"),
+        ("name", "Contoso"),
+        ("settings.tenantId", "fabrikam.example"),
+        ("action", "save"),
+    ];
+    bench.post(&edit, &other).await;
+    let now = catalog.connector(connector.id).await.unwrap();
+    assert_eq!(now.settings["groups"], serde_json::json!(["g1", "h"]));
+    assert_eq!(now.settings["tenantId"], "fabrikam.example");
+    let late = bench.post(&path, &some).await;
+    assert_eq!(late.status, 412);
+    let text = late.text();
+    assert!(
+        text.contains("Load what is saved now") && text.contains("Chosen (2)"),
+        "{text}"
+    );
+    let viewer = bench.host.session_of("vic", Role::Viewer).await;
+    assert_eq!(bench.get_as(&viewer, &path).await.status, 403);
+    assert_eq!(bench.post_as(&viewer, &path, &some).await.status, 403);
+}

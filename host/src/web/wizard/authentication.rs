@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::super::filters;
 use super::super::form::Mistakes;
-use super::super::link::address;
 use super::super::page::{Answer, again, go, page};
 use super::super::sent::Sent;
 use super::super::settings_form::{Input, SettingsForm, beside_fields, group_choice, read};
@@ -19,6 +18,7 @@ use super::steps::{Author, Frame, Step, mark};
 use super::tested::Shown;
 use crate::api::Plane;
 use crate::api::extract::Path;
+use crate::api::problem::Problem;
 use crate::catalog::{CatalogError, ConnectorDraft, LastTest, SecretChanges};
 use crate::contract::Description;
 
@@ -44,80 +44,38 @@ struct AuthenticationPage {
 #[derive(Debug)]
 pub(super) struct Help {
     pub(super) description: Arc<Description>,
-    pub(super) consent: Consent,
+    /// The page where an administrator of the source consents, once the settings tell it.
+    pub(super) consent: Option<String>,
 }
 
-/// Where an administrator of the tenant consents.
-#[derive(Debug)]
-pub(super) enum Consent {
-    At(String),
-    /// It can be told once tenant and application are known.
-    Later,
-    /// Other clouds have portals of their own.
-    Elsewhere,
-}
-
-impl Help {
-    pub(super) fn new(
-        description: Arc<Description>,
-        settings: &serde_json::Map<String, serde_json::Value>,
-    ) -> Self {
-        let text = |key: &str| settings.get(key)?.as_str();
-        let is_of_other_cloud = settings.contains_key("cloud") || text("loginEndpoint").is_some();
-        let consent = match (text("tenantId"), text("clientId")) {
-            _ if !is_entra(&description) || is_of_other_cloud => Consent::Elsewhere,
-            (Some(tenant), Some(client)) if is_plain(tenant) => {
-                let path = format!("https://{LOGIN}/{tenant}/adminconsent");
-                Consent::At(address(&path, &[("client_id", client)]))
-            }
-            _ => Consent::Later,
-        };
-        Self {
-            description,
-            consent,
-        }
-    }
-
-    /// Whether the plugin reads an Entra tenant, so that it can be told where in the portal things are.
-    pub(super) fn is_entra(&self) -> bool {
-        is_entra(&self.description)
-    }
-}
-
-/// Where tokens of Entra tenants come from.
-const LOGIN: &str = "login.microsoftonline.com";
-
-fn is_entra(description: &Description) -> bool {
-    description.hosts.iter().any(|host| host == LOGIN)
-}
-
-/// Whether a name of a tenant may stand in an address as it is.
-fn is_plain(tenant: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-    !tenant.starts_with('.') && tenant.bytes().all(plain)
-}
-
-fn shown(
+async fn shown(
+    plane: &Plane,
     author: Author,
     draft: ConnectorDraft,
     description: Arc<Description>,
     mistakes: Mistakes,
-) -> AuthenticationPage {
+) -> Result<AuthenticationPage, Problem> {
     let but = group_choice(&description).map(|setting| setting.key.as_str());
     let answers = draft.answers.clone();
-    AuthenticationPage {
+    let (wanted, secrets) = (draft.wanted(), draft.secret_keys());
+    let consent = plane.catalog.consent(&wanted, &answers.settings, &secrets);
+    let consent = consent.await?;
+    Ok(AuthenticationPage {
         shell: author.shell,
         frame: Frame::new(&draft, &description, Step::Authentication),
         form: SettingsForm::new(&description, &answers.settings, &draft.secrets, but),
         tested: answers.tested.map(|test| Shown::new(test, &description)),
-        help: Help::new(description, &answers.settings),
+        help: Help {
+            description,
+            consent,
+        },
         mistakes,
-    }
+    })
 }
 
 async fn form(State(plane): State<Plane>, author: Author, Path(id): Path<Uuid>) -> Answer {
     let (draft, description) = author.work(&plane, id).await?;
-    page(&shown(author, draft, description, Mistakes::default()))
+    page(&shown(&plane, author, draft, description, Mistakes::default()).await?)
 }
 
 async fn save(
@@ -159,7 +117,7 @@ async fn save(
         Err(error) => {
             let draft = author.draft(&plane, id).await?;
             let mistakes = Mistakes::of(beside_fields(error.into()))?;
-            let shown = shown(author, draft, description, mistakes);
+            let shown = shown(&plane, author, draft, description, mistakes).await?;
             again(&shown.mistakes, &shown)
         }
     }

@@ -13,10 +13,13 @@ use super::super::filters;
 use super::super::form::Mistakes;
 use super::super::page::{Answer, again, done, page};
 use super::super::sent::Sent;
-use super::super::settings_form::{Input, SettingsForm, beside_fields, changes, read};
+use super::super::settings_form::{
+    Input, SettingsForm, beside_fields, changes, group_choice, read,
+};
 use super::super::shell::{Administers, Shell};
-use super::authentication::{Consent, Help};
+use super::authentication::Help;
 use super::basic::{VersionChoice, pin, versions};
+use super::regroup;
 use super::tested::Shown;
 use crate::api::Plane;
 use crate::api::extract::Path;
@@ -49,6 +52,36 @@ impl Filled {
     }
 }
 
+/// Which groups are synced, in short.
+struct Groups {
+    /// By which problems name the setting.
+    path: String,
+    label: String,
+    help: String,
+    said: String,
+    address: String,
+}
+
+impl Groups {
+    fn of(connector: &Connector, description: &Description) -> Option<Self> {
+        let setting = group_choice(description)?;
+        let chosen = connector
+            .settings
+            .get(&setting.key)
+            .and_then(Value::as_array);
+        Some(Self {
+            path: format!("settings.{}", setting.key),
+            label: setting.label.clone(),
+            help: setting.help.clone(),
+            said: match chosen {
+                None => "All groups of the source".to_owned(),
+                Some(chosen) => filters::counted(chosen.len(), "group"),
+            },
+            address: regroup::address_of(connector.id),
+        })
+    }
+}
+
 #[derive(Template)]
 #[template(path = "wizard/edit.html")]
 struct EditPage {
@@ -58,6 +91,8 @@ struct EditPage {
     description: String,
     versions: Vec<VersionChoice>,
     form: SettingsForm,
+    /// The groups that are synced, which a page of its own changes.
+    groups: Option<Groups>,
     tested: Option<Shown>,
     /// Labels of secrets that were tested, but aren't saved.
     unsaved: Vec<String>,
@@ -108,11 +143,22 @@ async fn shown(
 ) -> Result<EditPage, Problem> {
     let types = plane.catalog.types().installed().await?;
     let own = types.iter().find(|of| of.name == connector.plugin);
+    let mut wanted = connector.wanted();
+    wanted.version.clone_from(&pin(&filled.version).0);
+    let secrets = connector.secrets.iter().map(|note| note.name.clone());
+    let secrets = secrets.collect();
+    let consent = plane.catalog.consent(&wanted, &filled.settings, &secrets);
+    let consent = consent.await?;
+    let but = group_choice(&description).map(|setting| setting.key.as_str());
     Ok(EditPage {
         shell,
         versions: versions(own, &filled.version),
-        form: SettingsForm::new(&description, &filled.settings, &connector.secrets, None),
-        help: Help::new(description, &filled.settings),
+        form: SettingsForm::new(&description, &filled.settings, &connector.secrets, but),
+        groups: Groups::of(&connector, &description),
+        help: Help {
+            description,
+            consent,
+        },
         name: filled.name,
         description: filled.description,
         connector,
@@ -132,7 +178,14 @@ async fn save(
     let connector = plane.catalog.connector(id).await?;
     let version = pin(sent.text("version"));
     let description = declared(&plane, &connector, &version).await?;
-    let (settings, secrets) = read(&description, &sent, &connector.secrets, None);
+    let groups = group_choice(&description).map(|setting| setting.key.clone());
+    let (mut settings, secrets) = read(&description, &sent, &connector.secrets, groups.as_deref());
+    // Another page changes these.
+    if let Some(key) = groups
+        && let Some(chosen) = connector.settings.get(&key)
+    {
+        settings.insert(key, chosen.clone());
+    }
     let filled = Filled {
         name: sent.text("name").to_owned(),
         description: sent.text("description").to_owned(),

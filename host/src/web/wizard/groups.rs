@@ -22,22 +22,22 @@ use crate::api::Plane;
 use crate::api::extract::{Path, Query};
 use crate::api::problem::{FieldError, Problem};
 use crate::catalog::ConnectorDraft;
-use crate::contract::{Description, Setting};
+use crate::contract::{self, Description, Setting};
 
 /// Longest search text, and longest place of a page, in bytes.
-const QUERY_BYTES: usize = 2 << 10;
+pub(super) const QUERY_BYTES: usize = 2 << 10;
 
 pub(super) fn routes() -> Router<Plane> {
     Router::new().route("/connectors/new/{draft}/groups", get(form).post(save))
 }
 
 #[derive(Deserialize)]
-struct Search {
+pub(super) struct Search {
     #[serde(default)]
-    search: String,
+    pub(super) search: String,
     /// Where the page of the source begins.
     #[serde(default)]
-    page: String,
+    pub(super) page: String,
 }
 
 /// A group that was chosen.
@@ -48,13 +48,30 @@ struct Chosen {
 }
 
 /// A group to choose.
-struct Candidate {
-    id: String,
-    name: String,
-    detail: String,
+pub(super) struct Candidate {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) detail: String,
     /// What is sent for it: identifier and name.
-    value: String,
-    is_chosen: bool,
+    pub(super) value: String,
+    pub(super) is_chosen: bool,
+}
+
+impl Candidate {
+    pub(super) fn new(group: contract::Candidate, chosen: &BTreeSet<&str>) -> Self {
+        Self {
+            value: pick(&group.id, &group.name),
+            is_chosen: chosen.contains(group.id.as_str()),
+            id: group.id,
+            name: group.name,
+            detail: group.detail,
+        }
+    }
+}
+
+/// What is sent for a group that is chosen.
+pub(super) fn pick(id: &str, name: &str) -> String {
+    Value::from(vec![id, name]).to_string()
 }
 
 /// What the source said.
@@ -174,13 +191,8 @@ async fn find(
         Err(problem) => return Err(problem),
     };
     let ids: BTreeSet<&str> = chosen.iter().map(|group| group.id.as_str()).collect();
-    let candidates = found.groups.into_iter().map(|group| Candidate {
-        value: Value::from(vec![group.id.as_str(), group.name.as_str()]).to_string(),
-        is_chosen: ids.contains(group.id.as_str()),
-        id: group.id,
-        name: group.name,
-        detail: group.detail,
-    });
+    let candidates = found.groups.into_iter();
+    let candidates = candidates.map(|group| Candidate::new(group, &ids));
     let path = Step::Groups.address(draft.id);
     let next = |page: String| {
         let parameters = [("search", search.search.as_str()), ("page", page.as_str())];
@@ -257,7 +269,7 @@ async fn save(
 }
 
 /// Groups that were ticked, and those whose identifiers were written.
-fn added(sent: &Sent) -> Vec<(String, String)> {
+pub(super) fn added(sent: &Sent) -> Vec<(String, String)> {
     let ticked = sent.all("add").filter_map(|value| {
         let (id, name): (String, String) = serde_json::from_str(value).ok()?;
         Some((id, name))
@@ -271,7 +283,7 @@ fn added(sent: &Sent) -> Vec<(String, String)> {
 }
 
 /// The part of a problem that this step can mend; the rest is another step's.
-fn about(setting: &Setting, problem: &Problem) -> Option<Problem> {
+pub(super) fn about(setting: &Setting, problem: &Problem) -> Option<Problem> {
     let path = format!("settings.{}", setting.key);
     let errors = problem.errors.iter().filter(|error| error.path == path);
     let own: Vec<FieldError> = errors.cloned().collect();

@@ -9,6 +9,7 @@ mod edit;
 mod groups;
 mod map;
 mod profile;
+mod regroup;
 mod review;
 mod start;
 mod steps;
@@ -28,4 +29,5 @@ pub(super) fn routes() -> Router<Plane> {
         .merge(profile::routes())
         .merge(review::routes())
         .merge(edit::routes())
+        .merge(regroup::routes())
 }

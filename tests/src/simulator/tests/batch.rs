@@ -112,7 +112,7 @@ async fn headers_belong_to_their_part_and_dependent_parts_fail_with_424() {
     let parts = by_id(&batch(&api, requests).await);
     assert_eq!(
         (&parts["1"]["status"], &parts["1"]["body"]),
-        (&json!(200), &json!("300"))
+        (&json!(200), &json!(300))
     );
     assert_eq!(
         (
@@ -122,4 +122,28 @@ async fn headers_belong_to_their_part_and_dependent_parts_fail_with_424() {
         ),
         (&json!(400), &json!(424), &json!(400))
     );
+}
+
+#[tokio::test]
+async fn a_part_can_be_missing_from_an_answer_and_a_whole_request_can_not() {
+    let api = Api::small().await;
+    let rule = FaultRule::new("/groups", FaultAction::MissingPart);
+    api.simulator.inject(rule).unwrap();
+    assert_eq!(api.get("/groups").await.status, 200);
+    let requests = json!([part(0, "/groups?$top=1"), part(1, "/users?$top=1")]);
+    let parts = by_id(&batch(&api, requests).await);
+    assert_eq!(parts.keys().collect::<Vec<_>>(), ["1"]);
+}
+
+#[tokio::test]
+async fn a_nasty_count_may_be_a_number_a_text_or_base64() {
+    let api = Api::start(small(0.9)).await;
+    let count = json!({"id": "1", "method": "GET", "url": "/users/$count", "headers": {"ConsistencyLevel": "eventual"}});
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..200 {
+        let parts = by_id(&batch(&api, json!([count])).await);
+        seen.insert(parts["1"]["body"].to_string());
+    }
+    let all = ["300", r#""300""#, r#""MzAw""#].map(str::to_owned);
+    assert_eq!(seen, all.into());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use super::consumer::{Consumer, GROUPS, USERS};
 use super::*;
@@ -479,4 +479,25 @@ async fn a_later_round_may_replay_known_changes_but_never_old_values() {
         replayed > 0,
         "nothing happened between the two rounds, so all of these are replays"
     );
+}
+
+#[tokio::test]
+async fn a_trick_is_played_at_each_opportunity_and_no_other_is() {
+    let api = Api::small().await;
+    api.simulator
+        .edit_behaviour(|b| b.tricks = vec![Trick::EmptyPages]);
+    let first = api.get("/users/delta?$select=displayName").await.json();
+    assert_eq!(first["value"], json!([]));
+    assert!(first["@odata.nextLink"].is_string());
+    let start = "/users/delta?$select=displayName";
+    let (entries, link) = drained(&api, start).await;
+    let users = api.simulator.truth().users.len();
+    assert_eq!(entries.len(), users, "no repeats, no early removals");
+    api.simulator
+        .edit_behaviour(|b| b.tricks = vec![Trick::Replays]);
+    api.simulator.churn(1, 40);
+    let (changes, link) = drained(&api, &link).await;
+    assert!(!changes.is_empty());
+    let (again, _) = drained(&api, &link).await;
+    assert!(!again.is_empty(), "the same once more");
 }

@@ -24,6 +24,7 @@ async fn answers_are_replaced_once_and_then_are_real_again() {
         ),
         (FaultAction::Unauthenticated, 401),
         (FaultAction::ExpiredPageToken, 400),
+        (FaultAction::PageTokenNotFound, 400),
         (
             FaultAction::Redirect {
                 origin: "http://other.example".into(),
@@ -86,6 +87,24 @@ async fn connections_are_reset_closed_and_cut_off() {
     )
     .await;
     assert!(stalled.is_err(), "nothing more arrives");
+}
+
+#[tokio::test]
+async fn objects_are_missing_from_a_page_that_looks_good() {
+    let real = Api::small().await.get("/users?$top=5").await.json();
+    let real = real["value"].as_array().unwrap();
+    for (every, left) in [
+        (1, vec![]),
+        (2, vec![1, 3]),
+        (3, vec![1, 2, 4]),
+        (9, vec![1, 2, 3, 4]),
+    ] {
+        let api = with(FaultAction::MissingObjects { every }).await;
+        let page = api.get("/users?$top=5").await.json();
+        let left: Vec<&Value> = left.into_iter().map(|place: usize| &real[place]).collect();
+        assert_eq!(page["value"], json!(left), "every {every}");
+        assert!(page["@odata.nextLink"].is_string());
+    }
 }
 
 #[tokio::test]
@@ -247,4 +266,19 @@ async fn the_admin_surface_steers_everything_that_the_library_does() {
         lines.body.iter().filter(|byte| **byte == b'\n').count(),
         edges.len()
     );
+}
+
+#[tokio::test]
+async fn a_link_leads_back_to_the_first_page() {
+    let api = Api::small().await;
+    let first = api.get("/users?$top=2").await.json();
+    let rule = FaultRule::new("/users.*skiptoken", FaultAction::LoopToStart);
+    api.simulator.inject(rule).unwrap();
+    let next = first["@odata.nextLink"].as_str().unwrap();
+    let path = next.split_once("/v1.0").unwrap().1;
+    let second = api.get(path).await.json();
+    let back = second["@odata.nextLink"].as_str().unwrap();
+    assert!(!back.contains("skiptoken"), "{back}");
+    let path = back.split_once("/v1.0").unwrap().1;
+    assert_eq!(api.get(path).await.json()["value"], first["value"]);
 }

@@ -108,7 +108,7 @@ async fn a_component_without_hooks_is_no_connector() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_for_another_major_version_is_told_both_versions() {
-    for theirs in ["2.0.0", "0.9.0", "11.0.0"] {
+    for theirs in ["1.0.0", "0.9.0", "22.0.0"] {
         let error = refused(component(theirs, "", "")).await;
         let PluginError::ContractVersion {
             theirs: told,
@@ -119,7 +119,7 @@ async fn a_plugin_for_another_major_version_is_told_both_versions() {
         else {
             panic!("{error:?}");
         };
-        assert_eq!((told.as_str(), *ours, *major), (theirs, "1.0.0", 1));
+        assert_eq!((told.as_str(), *ours, *major), (theirs, "2.0.0", 2));
     }
 }
 
@@ -134,11 +134,11 @@ async fn what_the_host_does_not_give_is_named() {
         "wasi:http/incoming-handler@0.2.6",
         "wasi:keyvalue/store@0.2.0",
         "wasi:clocks/wall-clock@0.3.0",
-        "connector:plugin/log@2.0.0",
-        "connector:plugin/secrets@1.0.0",
+        "connector:plugin/log@3.0.0",
+        "connector:plugin/secrets@2.0.0",
         "log",
     ] {
-        let error = refused(component("1.0.0", &empty(import), "")).await;
+        let error = refused(component("2.0.0", &empty(import), "")).await;
         let PluginError::UnsupportedImport { import: told, .. } = &error else {
             panic!("{import}: {error:?}");
         };
@@ -162,9 +162,9 @@ async fn files_and_sockets_of_a_language_s_library_are_no_way_around() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn right_names_with_wrong_types_do_not_fit() {
-    let log = r#"(import "connector:plugin/log@1.0.0" (instance (export "write" (func (param "a" u32)))))"#;
+    let log = r#"(import "connector:plugin/log@2.0.0" (instance (export "write" (func (param "a" u32)))))"#;
     for (imports, expected) in [("", "expected 1-tuple, found 0-tuple"), (log, "log")] {
-        let error = refused(component("1.0.0", imports, "")).await;
+        let error = refused(component("2.0.0", imports, "")).await;
         let PluginError::DoesNotFit { what, reason } = &error else {
             panic!("{error:?}");
         };
@@ -195,7 +195,7 @@ async fn a_crime_before_any_hook_is_called_ends_like_any_other() {
                 CallError::NoInstance("wasm trap: wasm `unreachable` instruction executed".into()),
             ),
         ] {
-            let error = description_of(component("1.0.0", "", module)).await;
+            let error = description_of(component("2.0.0", "", module)).await;
             assert_eq!(either_clock(error), expected);
         }
     })
@@ -208,7 +208,7 @@ async fn who_wants_too_much_from_the_start_is_told_so() {
         ("(memory 1024)", "memory"),
         ("(table 10000000 funcref)", "table"),
     ] {
-        let error = refused(component("1.0.0", "", module)).await;
+        let error = refused(component("2.0.0", "", module)).await;
         let PluginError::BeyondLimits { reason, .. } = &error else {
             panic!("{error:?}");
         };
@@ -253,6 +253,14 @@ async fn describe_has_a_second_and_no_way_out() {
             (
                 "many-settings",
                 bad("settings", "1001 entries, at most 1000"),
+            ),
+            (
+                "two-kinds",
+                bad("group-kinds", "values that differ and have no comma"),
+            ),
+            (
+                "two-choosers",
+                bad("settings", "at most one of the kind `groups`"),
             ),
             (
                 "bad-default",

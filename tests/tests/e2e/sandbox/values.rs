@@ -127,6 +127,37 @@ async fn an_identifier_is_printable_and_short_wherever_it_stands() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_kind_that_was_not_declared_ends_the_partition_and_names_the_field() {
+    let den = Den::new().await;
+    for (crime, kind, field, told) in [
+        ("group-kind", "mob", "group.kind", "mob"),
+        ("group-kind", "", "group.kind", ""),
+        ("group-kind", "gang\n", "group.kind", "gang"),
+        // Users have none, not even one that groups have.
+        ("user-kind", "gang", "user.kind", "gang"),
+    ] {
+        let fault = den
+            .fails("kind", json!({ "crime": crime, "kind": kind }))
+            .await;
+        assert_eq!(
+            kind_and_code(&fault),
+            (FaultKind::Protocol, "plugin.bad-value")
+        );
+        let message = &fault.message;
+        assert!(
+            message.contains(field) && message.contains(told),
+            "{message}"
+        );
+        assert!(!message.contains('\n'), "{message:?}");
+    }
+    den.assert_nothing_of("kind").await;
+    let report = den
+        .crime("kind", json!({ "crime": "group-kind", "kind": "gang" }))
+        .await;
+    assert_eq!(report.state, RunState::Processed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn marks_are_short_and_keys_are_identifiers() {
     let den = Den::new().await;
     let long = "1048576 bytes, at most 65536";

@@ -13,7 +13,7 @@ async fn decimated() -> (Stage, Connector, usize) {
     let doomed: Vec<_> = stage
         .simulator
         .truth()
-        .users
+        .grouped_users()
         .into_keys()
         .step_by(3)
         .collect();

@@ -186,7 +186,7 @@ pub(crate) async fn equals_tenant(api: &Api, connector: &str, simulator: &Simula
     };
     let truth = simulator.truth();
     let tenant = Ends {
-        users: truth.users.into_keys().collect(),
+        users: truth.grouped_users().into_keys().collect(),
         groups: truth.groups.into_keys().collect(),
         // As Graph's listings: they never show service principals.
         memberships: truth

@@ -167,7 +167,7 @@ async fn metrics_tell_of_the_runs_and_of_what_is_held() {
         .find(|(name, _)| name.starts_with("connector_held{") && name.contains("users"));
     assert_eq!(
         held.map(|(_, n)| *n),
-        Some(truth.users.len() as f64),
+        Some(truth.grouped_users().len() as f64),
         "{text_of_metrics}"
     );
     assert_eq!(text(&second["mode"]), "incremental");

@@ -54,7 +54,13 @@ fn far_away() -> Value {
 }
 
 async fn delete_a_third(stage: &Stage) {
-    for id in stage.simulator.truth().users.into_keys().step_by(3) {
+    for id in stage
+        .simulator
+        .truth()
+        .grouped_users()
+        .into_keys()
+        .step_by(3)
+    {
         stage.simulator.mutate(&Operation::Delete { id }).unwrap();
     }
 }

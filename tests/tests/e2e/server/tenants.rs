@@ -119,7 +119,7 @@ async fn a_tenant_that_fails_and_a_deleted_connector_leave_the_other_alone() {
     });
     gone.await.unwrap();
     let users = exported(&api, &two.connectors[1].id, "users").await;
-    assert_eq!(users.len(), two.tenants[1].truth().users.len());
+    assert_eq!(users.len(), two.tenants[1].truth().grouped_users().len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,7 +26,7 @@ pub(super) use changes::instant;
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
     /// Find groups by name.
-    Find(Find),
+    Find(FindGroups),
     /// Everything about one group.
     Show(One),
     /// Who is in a group.
@@ -53,7 +53,11 @@ pub(in crate::cli) enum Command {
 impl Act for Command {
     async fn act(self, client: &Client, output: &mut Output) -> Result<u8> {
         match self {
-            Self::Find(command) => command.run(Objects::Groups, client, output).await,
+            Self::Find(command) => {
+                let kinds = Some(command.kind.join(",")).filter(|kinds| !kinds.is_empty());
+                let find = command.find;
+                find.run(Objects::Groups, kinds, client, output).await
+            }
             Self::Show(command) => command.run(Objects::Groups, client, output).await,
             Self::Members(command) => command.run(client, output).await,
             Self::Why(command) => command.run(client, output).await,
@@ -100,6 +104,16 @@ pub(in crate::cli) struct Find {
     hidden: bool,
 }
 
+/// What to look for among groups.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct FindGroups {
+    #[command(flatten)]
+    find: Find,
+    /// Only those of these kinds, separated by commas, as `plugin inspect` lists them.
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    kind: Vec<String>,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Match {
     /// At its beginning.
@@ -112,6 +126,7 @@ enum Match {
 
 const GROUPS: &[Column] = &[
     Column::text("Name", "/name"),
+    Column::text("Kind", "/groupKind"),
     Column::count("Members", "/members"),
     Column::name("Connector", "/connector"),
     Column::text("Id", "/id"),
@@ -126,7 +141,13 @@ const USERS: &[Column] = &[
 ];
 
 impl Find {
-    async fn run(self, what: Objects, client: &Client, output: &mut Output) -> Result<u8> {
+    async fn run(
+        self,
+        what: Objects,
+        kinds: Option<String>,
+        client: &Client,
+        output: &mut Output,
+    ) -> Result<u8> {
         let connector = match self.whose.name() {
             Some(name) => Some(super::resolve::connector(client, name).await?.id),
             None => None,
@@ -145,6 +166,7 @@ impl Find {
             .maybe("connector", connector)
             .query("match", how)
             .maybe("text", self.text)
+            .maybe("groupKind", kinds)
             .maybe("changedSince", self.changed_since)
             .flag("hidden", self.hidden);
         output.learn(client, &["connectors"]).await?;

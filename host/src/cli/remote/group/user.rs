@@ -24,7 +24,7 @@ pub(in crate::cli) enum Command {
 impl Act for Command {
     async fn act(self, client: &Client, output: &mut Output) -> Result<u8> {
         match self {
-            Self::Find(command) => command.run(Objects::Users, client, output).await,
+            Self::Find(command) => command.run(Objects::Users, None, client, output).await,
             Self::Show(command) => command.run(Objects::Users, client, output).await,
             Self::Groups(command) => command.run(client, output).await,
         }

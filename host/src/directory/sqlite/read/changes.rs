@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use sqlx::SqliteConnection;
+use sqlx::sqlite::{Sqlite as Db, SqliteArguments};
 
 use super::super::fault::Result;
 use super::super::labels::fold;
@@ -16,6 +17,11 @@ use crate::directory::{
 
 /// Run, group, member, and whether it ended.
 type Change = (i64, i64, i64, i64);
+/// Before the first of all changes.
+const FIRST: Change = (i64::MAX, 0, 0, 0);
+/// Objects with a text in their names up to which changes are looked up from these. Of more, a page is soon found among
+/// all changes.
+const FEW: i64 = 1_000;
 
 /// Who joined and left.
 pub(super) async fn changes(
@@ -32,32 +38,14 @@ pub(super) async fn changes(
             total: None,
         });
     };
-    let sql = match reach {
-        Reach { group: Some(_), .. } => include_str!("changes_of_group.sql"),
-        Reach {
-            member: Some(_), ..
-        } => include_str!("changes_of_member.sql"),
-        _ => include_str!("changes_of_all.sql"),
-    };
-    let (run, group, member, what) = after.unwrap_or((i64::MAX, 0, 0, 0));
-    let rows: Vec<Change> = sqlx::query_as(sql)
-        .bind(connector.0)
-        .bind(reach.group)
-        .bind(reach.member)
-        .bind(reach.first)
-        .bind(reach.last)
-        .bind(run)
-        .bind(group)
-        .bind(member)
-        .bind(what)
-        .bind(one_more(page))
-        .bind(filter.what.map(|what| match what {
-            Turn::Joined => 0_i64,
-            Turn::Left => 1,
-        }))
-        .bind(filter.text.as_deref().map(fold).unwrap_or_default())
-        .fetch_all(&mut *view)
+    let rows = reach
+        .rows(view, after.unwrap_or(FIRST), one_more(page))
         .await?;
+    let total = if reach.is_counted_soon() || rows.len() < reckon(one_more(page)) {
+        total_of(page, &rows, async |most| reach.count(view, most).await).await?
+    } else {
+        None
+    };
     let objects = objects(view, rows.iter().flat_map(|row| [row.1, row.2])).await?;
     let runs = unique(rows.iter().map(|row| row.0));
     let turns: Vec<(i64, i64, i64)> = sqlx::query_as(include_str!("turns.sql"))
@@ -72,7 +60,7 @@ pub(super) async fn changes(
         rows,
         page,
         Listing::Changes,
-        None,
+        total,
         |row| *row,
         |(run, group, member, what)| {
             let [joined, left] = turns.get(&run).copied().unwrap_or_default();
@@ -99,12 +87,22 @@ fn unknown() -> String {
     "a membership of an unknown object".into()
 }
 
+fn reckon(count: i64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
 /// What a filter comes to in the store's own keys.
 struct Reach {
+    connector: i64,
     group: Option<i64>,
     member: Option<i64>,
     first: i64,
     last: i64,
+    what: Option<i64>,
+    /// Folded; empty where nothing is looked for.
+    text: String,
+    /// The objects with the text in their names as a JSON array, where these are few.
+    named: Option<String>,
 }
 
 impl Reach {
@@ -132,20 +130,176 @@ impl Reach {
             let run: Option<i64> = sqlx::query_scalar(include_str!("first_run_since.sql"))
                 .bind(connector.0)
                 .bind(since)
-                .fetch_one(view)
+                .fetch_one(&mut *view)
                 .await?;
             match run {
                 Some(run) => first = first.max(run),
                 None => return Ok(None),
             }
         }
+        let text = filter.text.as_deref().map(fold).unwrap_or_default();
+        let named = if text.is_empty() || group.is_some() || member.is_some() {
+            None
+        } else {
+            named(view, connector, &text).await?
+        };
         Ok(Some(Self {
+            connector: connector.0,
             group,
             member,
             first,
             last,
+            what: filter.what.map(|what| match what {
+                Turn::Joined => 0,
+                Turn::Left => 1,
+            }),
+            text,
+            named,
         }))
     }
+
+    /// Whether counting looks at few more rows than it counts.
+    fn is_counted_soon(&self) -> bool {
+        self.text.is_empty() || self.named.is_some()
+    }
+
+    /// Changes after a place, newest first, up to a limit.
+    async fn rows(
+        &self,
+        view: &mut SqliteConnection,
+        after: Change,
+        limit: i64,
+    ) -> Result<Vec<Change>> {
+        if self.group.is_some() || self.member.is_some() {
+            let rows = sqlx::query_as(self.of_one());
+            return self
+                .bound(rows, after, limit)
+                .fetch_all(view)
+                .await
+                .map_err(Into::into);
+        }
+        let mut rows: Vec<Change> = Vec::new();
+        let mut turn = self.next_turn(view, after.0).await?;
+        while let Some(run) = turn {
+            let after = if run == after.0 {
+                after
+            } else {
+                (run, 0, 0, -1)
+            };
+            let short = limit - i64::try_from(rows.len()).unwrap_or(limit);
+            let of_run: Vec<Change> = sqlx::query_as(self.of_run())
+                .bind(run)
+                .bind(after.1)
+                .bind(after.2)
+                .bind(after.3)
+                .bind(short)
+                .bind(self.what)
+                .bind(self.named.as_ref().unwrap_or(&self.text))
+                .fetch_all(&mut *view)
+                .await?;
+            rows.extend(of_run);
+            if rows.len() >= reckon(limit) {
+                break;
+            }
+            turn = self.next_turn(view, run - 1).await?;
+        }
+        Ok(rows)
+    }
+
+    /// How many there are, up to `most`.
+    async fn count(&self, view: &mut SqliteConnection, most: i64) -> Result<i64> {
+        if self.group.is_some() || self.member.is_some() {
+            let sql = format!("SELECT count(*) FROM ({})", self.of_one());
+            let count = sqlx::query_as(sqlx::AssertSqlSafe(sql));
+            let (count,): (i64,) = self.bound(count, FIRST, most).fetch_one(view).await?;
+            return Ok(count);
+        }
+        let sql = format!("SELECT count(*) FROM ({})", self.of_run());
+        let mut counted = 0;
+        let mut turn = self.next_turn(view, i64::MAX).await?;
+        while let Some(run) = turn {
+            let of_run: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone()))
+                .bind(run)
+                .bind(0_i64)
+                .bind(0_i64)
+                .bind(-1_i64)
+                .bind(most - counted)
+                .bind(self.what)
+                .bind(self.named.as_ref().unwrap_or(&self.text))
+                .fetch_one(&mut *view)
+                .await?;
+            counted += of_run;
+            if counted >= most {
+                break;
+            }
+            turn = self.next_turn(view, run - 1).await?;
+        }
+        Ok(counted)
+    }
+
+    fn of_run(&self) -> &'static str {
+        match self.named {
+            Some(_) => include_str!("changes_of_run_by_name.sql"),
+            None => include_str!("changes_of_run.sql"),
+        }
+    }
+
+    fn of_one(&self) -> &'static str {
+        match self.group {
+            Some(_) => include_str!("changes_of_group.sql"),
+            None => include_str!("changes_of_member.sql"),
+        }
+    }
+
+    fn bound<'q, T>(
+        &'q self,
+        query: sqlx::query::QueryAs<'q, Db, T, SqliteArguments>,
+        after: Change,
+        limit: i64,
+    ) -> sqlx::query::QueryAs<'q, Db, T, SqliteArguments> {
+        query
+            .bind(self.connector)
+            .bind(self.group)
+            .bind(self.member)
+            .bind(self.first)
+            .bind(self.last)
+            .bind(after.0)
+            .bind(after.1)
+            .bind(after.2)
+            .bind(after.3)
+            .bind(limit)
+            .bind(self.what)
+            .bind(&self.text)
+    }
+
+    /// The newest run with changes, up to one.
+    async fn next_turn(&self, view: &mut SqliteConnection, upto: i64) -> Result<Option<i64>> {
+        let run = sqlx::query_scalar(include_str!("next_turn.sql"))
+            .bind(self.connector)
+            .bind(self.first)
+            .bind(self.last.min(upto))
+            .fetch_optional(view)
+            .await?;
+        Ok(run)
+    }
+}
+
+/// The objects with a text in their names as a JSON array, unless these are many.
+async fn named(
+    view: &mut SqliteConnection,
+    connector: ConnectorKey,
+    text: &str,
+) -> Result<Option<String>> {
+    let keys: Vec<i64> = sqlx::query_scalar(include_str!("named.sql"))
+        .bind(connector.0)
+        .bind(text)
+        .bind(FEW + 1)
+        .fetch_all(view)
+        .await?;
+    if keys.len() > reckon(FEW) {
+        return Ok(None);
+    }
+    Ok(Some(serde_json::to_string(&keys)?))
 }
 
 /// What a held run would remove.

@@ -121,28 +121,43 @@ pub(super) async fn members(
     let groups = serde_json::to_string(&reached.keys)?;
     let text = text.map(fold).unwrap_or_default();
     let (name, key) = after.unwrap_or_default();
-    let rows: Vec<(String, String, i64, i64, String, i64)> =
+    let statement = if effective {
         sqlx::query_as(include_str!("members.sql"))
             .bind(&groups)
             .bind(group)
-            .bind(&text)
-            .bind(LAST.to_string())
-            .bind(name)
-            .bind(key)
-            .bind(one_more(page))
-            .fetch_all(&mut *view)
-            .await?;
-    let total = total_of(page, &rows, async |most| {
-        let counted = sqlx::query_scalar(include_str!("count_members.sql"))
-            .bind(&groups)
+    } else {
+        sqlx::query_as(include_str!("members_direct.sql")).bind(group)
+    };
+    let rows: Vec<(String, String, i64, i64, String, i64)> = statement
+        .bind(&text)
+        .bind(LAST.to_string())
+        .bind(name)
+        .bind(key)
+        .bind(one_more(page))
+        .fetch_all(&mut *view)
+        .await?;
+    let total = if !effective && text.is_empty() {
+        let kept: i64 = sqlx::query_scalar(include_str!("count_direct.sql"))
             .bind(group)
-            .bind(&text)
-            .bind(most)
             .fetch_one(&mut *view)
             .await?;
-        Ok(counted)
-    })
-    .await?;
+        Some(Total {
+            count: u64::try_from(kept).unwrap_or_default(),
+            exact: true,
+        })
+    } else {
+        total_of(page, &rows, async |most| {
+            let counted = sqlx::query_scalar(include_str!("count_members.sql"))
+                .bind(&groups)
+                .bind(group)
+                .bind(&text)
+                .bind(most)
+                .fetch_one(&mut *view)
+                .await?;
+            Ok(counted)
+        })
+        .await?
+    };
     let ways = rows.iter().map(|row| row.3);
     let ways: HashMap<i64, Vec<i64>> = ways
         .filter_map(|place| {

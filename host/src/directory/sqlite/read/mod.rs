@@ -186,7 +186,8 @@ impl DirectoryReader for Sqlite {
         filter: &ChangeFilter,
         page: &PageRequest,
     ) -> std::result::Result<Page<MembershipChange>, DirectoryError> {
-        if filter.member.is_some() && filter.group.is_none() {
+        let by_member = filter.member.is_some() || filter.text.is_some();
+        if by_member && filter.group.is_none() {
             self.catch_up(connector).await?;
         }
         self.view("read membership changes", async |view| {

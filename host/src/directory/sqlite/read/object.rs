@@ -17,6 +17,7 @@ type Row = (
     Option<String>,
     Option<i64>,
     Option<i64>,
+    Option<String>,
 );
 
 pub(super) async fn object(
@@ -29,7 +30,7 @@ pub(super) async fn object(
         .bind(id)
         .fetch_optional(&mut *view)
         .await?;
-    let Some((key, kind, state, name, text, since, changed)) = row else {
+    let Some((key, kind, state, name, text, since, changed, group_kind)) = row else {
         return Ok(None);
     };
     let (kind, state) = (decode_kind(kind)?, State::decode(state)?);
@@ -53,6 +54,7 @@ pub(super) async fn object(
             State::Gone => ObjectState::Gone,
         },
         name: name.unwrap_or_default(),
+        group_kind: group_kind.filter(|kind| !kind.is_empty()),
         document: text.as_deref().map(serde_json::from_str).transpose()?,
         target_document: target.as_deref().map(serde_json::from_str).transpose()?,
         since: moment(since),

@@ -29,6 +29,8 @@ struct Bounds {
     within: String,
     since: Option<i64>,
     hidden: bool,
+    /// Groups of these kinds; of any where it is empty.
+    kinds: Vec<String>,
     sort: Sort,
     descending: bool,
 }
@@ -44,7 +46,7 @@ impl Bounds {
             Match::Substring => (String::new(), LAST.to_string(), text),
         };
         let sort = match (what, query.sort) {
-            (Kind::Users, Sort::Members) => Sort::Name,
+            (Kind::Users, Sort::GroupKind) => Sort::Name,
             (_, sort) => sort,
         };
         Self {
@@ -57,6 +59,10 @@ impl Bounds {
             within,
             since: query.changed_since,
             hidden: query.hidden,
+            kinds: match what {
+                Kind::Users => Vec::new(),
+                Kind::Groups => query.group_kinds.clone(),
+            },
             sort,
             descending: query.descending,
         }
@@ -68,9 +74,10 @@ impl Bounds {
     }
 
     /// The source that gives a page of records soonest.
-    fn source(&self, among: &Keys) -> Source {
+    fn source(&self, among: &Keys, few: bool) -> Source {
         match (among, self.sort) {
             (Keys::Only(_), _) => Source::Given,
+            _ if few => Source::Kinds,
             (_, Sort::Name) => Source::Names,
             // Few enough to be sorted, as a rule.
             _ if !self.from.is_empty() => Source::Named,
@@ -79,9 +86,10 @@ impl Bounds {
     }
 
     /// The source that is counted soonest.
-    fn counted(&self, among: &Keys) -> Source {
+    fn counted(&self, among: &Keys, few: bool) -> Source {
         match among {
             Keys::Only(_) => Source::Given,
+            _ if few => Source::Kinds,
             _ if self.since.is_some() && self.from.is_empty() => Source::Sorted(Sort::Changed),
             _ => Source::Named,
         }
@@ -134,7 +142,12 @@ struct Scope {
     keys: Keys,
     /// The first run from which on changes count.
     since: i64,
+    /// Groups of the wanted kinds are few, so they are found sooner by their kind than by name or number.
+    few: bool,
 }
+
+/// Groups of a kind up to which they count as few: sorting them takes no longer than a page may.
+const FEW: i64 = 20_000;
 
 /// A page of the objects of connectors, all of them where none are given.
 pub(super) async fn search(
@@ -152,7 +165,7 @@ pub(super) async fn search(
         return Err(Fault::Position);
     }
     let after = after.map(|(.., value, key)| (value, key));
-    let scopes = scopes(view, connectors, query).await?;
+    let scopes = scopes(view, connectors, query, &bounds).await?;
     let mut rows: Vec<Row> = Vec::new();
     for scope in &scopes {
         rows.extend(list(view, scope, &bounds, after.as_ref(), one_more(page)).await?);
@@ -195,6 +208,7 @@ async fn scopes(
     view: &mut SqliteConnection,
     connectors: &[ConnectorKey],
     query: &Search,
+    bounds: &Bounds,
 ) -> Result<Vec<Scope>> {
     let connectors: Vec<i64> = if connectors.is_empty() {
         sqlx::query_scalar("SELECT key FROM connector WHERE NOT forgotten")
@@ -220,14 +234,33 @@ async fn scopes(
         };
         if let Some(since) = since {
             let keys = Keys::of(view, connector, &query.among).await?;
+            let few = !bounds.kinds.is_empty()
+                && of_kinds(view, connector, bounds, FEW + 1).await? <= FEW;
             scopes.push(Scope {
                 connector,
                 keys,
                 since,
+                few,
             });
         }
     }
     Ok(scopes)
+}
+
+/// How many groups of the wanted kinds there are, whatever else is wanted of them.
+async fn of_kinds(
+    view: &mut SqliteConnection,
+    connector: i64,
+    bounds: &Bounds,
+    most: i64,
+) -> Result<i64> {
+    let count = sqlx::query_scalar(include_str!("count_kinds.sql"))
+        .bind(connector)
+        .bind(serde_json::to_string(&bounds.kinds)?)
+        .bind(most)
+        .fetch_one(view)
+        .await?;
+    Ok(count)
 }
 
 /// One connector's objects.
@@ -238,7 +271,7 @@ async fn list(
     after: Option<&Row>,
     limit: i64,
 ) -> Result<Vec<Row>> {
-    let source = bounds.source(&scope.keys);
+    let source = bounds.source(&scope.keys, scope.few);
     let (value, key) = match after {
         Some((value, key)) => (value.clone(), *key),
         None => Value::edge(bounds.sort, bounds.descending),
@@ -268,9 +301,11 @@ async fn list(
         Value::Number(number) => statement.bind(*number),
         Value::Text(name) => statement.bind(name),
     };
-    let rows: Vec<(String, i64, i64)> = statement.bind(key).fetch_all(view).await?;
+    let kinds = serde_json::to_string(&bounds.kinds)?;
+    let statement = statement.bind(key).bind(kinds);
+    let rows: Vec<(String, i64, i64)> = statement.fetch_all(view).await?;
     let value = |name, number| match bounds.sort {
-        Sort::Name => Value::Text(name),
+        Sort::Name | Sort::GroupKind => Value::Text(name),
         _ => Value::Number(number),
     };
     let rows = rows.into_iter();
@@ -295,7 +330,8 @@ async fn kept_total(
         let (users, groups) = kept.unwrap_or_default();
         let all = match what {
             Kind::Users => users,
-            Kind::Groups => groups,
+            Kind::Groups if bounds.kinds.is_empty() => groups,
+            Kind::Groups => of_kinds(view, scope.connector, bounds, i64::MAX).await?,
         };
         let given = match &scope.keys {
             Keys::All => 0,
@@ -321,7 +357,7 @@ async fn count(
     bounds: &Bounds,
     most: i64,
 ) -> Result<i64> {
-    let source = bounds.counted(&scope.keys);
+    let source = bounds.counted(&scope.keys, scope.few);
     count_of(view, scope, bounds, source, most).await
 }
 
@@ -342,12 +378,24 @@ async fn count_of(
         .bind(bounds.hidden)
         .bind(scope.keys.list()?)
         .bind(most)
+        .bind("")
+        .bind(0_i64)
+        .bind(serde_json::to_string(&bounds.kinds)?)
         .fetch_one(view)
         .await?;
     Ok(counted)
 }
 
-type EntryRow = (i64, String, String, bool, i64, Option<i64>, Option<i64>);
+type EntryRow = (
+    i64,
+    String,
+    String,
+    bool,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    String,
+);
 
 async fn entries(view: &mut SqliteConnection, keys: &[i64]) -> Result<Vec<Entry>> {
     let rows: Vec<EntryRow> = sqlx::query_as(include_str!("entries.sql"))
@@ -366,11 +414,12 @@ async fn entries(view: &mut SqliteConnection, keys: &[i64]) -> Result<Vec<Entry>
     Ok(rows
         .into_iter()
         .map(
-            |(connector, id, name, hidden, links, since, changed)| Entry {
+            |(connector, id, name, hidden, links, since, changed, group_kind)| Entry {
                 connector: ConnectorKey(connector),
                 id,
                 name,
                 hidden,
+                group_kind: Some(group_kind).filter(|kind| !kind.is_empty()),
                 links: u64::try_from(links).unwrap_or_default(),
                 since: moment(since),
                 changed: moment(changed),

@@ -2,7 +2,8 @@
 //!
 //! An order that an index has is read from there and ends with the page; else what is found is sorted. Parameters
 //! are the same in all of them: 1 connector, 2 kind, 3 and 4 bounds of folded names, 5 what they have in them, 6 the
-//! first run of changes, 7 whether hidden ones count, 8 keys as a JSON array, 9 the limit, 10 and 11 the place.
+//! first run of changes, 7 whether hidden ones count, 8 keys as a JSON array, 9 the limit, 10 and 11 the place, 12 kinds
+//! of groups as a JSON array.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +22,8 @@ impl Value {
     /// Before the first record of an order, with a key.
     pub(super) fn edge(sort: Sort, descending: bool) -> (Self, i64) {
         match (sort, descending) {
-            (Sort::Name, false) => (Self::Text(String::new()), 0),
-            (Sort::Name, true) => (Self::Text(LAST.to_string()), 0),
+            (Sort::Name | Sort::GroupKind, false) => (Self::Text(String::new()), 0),
+            (Sort::Name | Sort::GroupKind, true) => (Self::Text(LAST.to_string()), 0),
             (_, false) => (Self::Number(i64::MIN), 0),
             (_, true) => (Self::Number(i64::MAX), 0),
         }
@@ -38,6 +39,8 @@ pub(super) enum Source {
     Named,
     /// In the order of something else.
     Sorted(Sort),
+    /// Among groups of the kinds that are given.
+    Kinds,
     /// Among the keys that are given.
     Given,
 }
@@ -49,6 +52,7 @@ fn column(sort: Sort) -> &'static str {
         Sort::Members => "links",
         Sort::Changed => "changed",
         Sort::Since => "since",
+        Sort::GroupKind => "group_kind",
     }
 }
 
@@ -66,7 +70,8 @@ CROSS JOIN label AS l ON l.object = n.object";
 
 /// What every record has to meet, `l` being its label and `o` its object.
 const MET: &str = "l.folded >= $3 AND l.folded < $4 AND instr(l.folded, $5) AND l.changed >= $6
-    AND (o.state = 1 OR o.state = 2 AND $7)";
+    AND (o.state = 1 OR o.state = 2 AND $7)
+    AND ($12 = '[]' OR l.group_kind IN (SELECT value FROM json_each($12)))";
 
 impl Source {
     /// The tables, and conditions beside [`MET`]. `kind` stands in the text, because an index may be of one alone.
@@ -79,6 +84,10 @@ impl Source {
                 "label AS l INDEXED BY label_by_{} CROSS JOIN object AS o ON o.key = l.object
                 WHERE l.connector = $1 AND l.kind = {kind} AND",
                 column(sort)
+            ),
+            Self::Kinds => format!(
+                "label AS l INDEXED BY label_by_group_kind CROSS JOIN object AS o ON o.key = l.object
+                WHERE l.connector = $1 AND l.kind = {kind} AND"
             ),
             Self::Given => format!(
                 "json_each($8) AS given CROSS JOIN label AS l ON l.object = given.value
@@ -103,10 +112,9 @@ pub(super) fn listing(source: Source, sort: Sort, descending: bool, kind: i64) -
         return names(direction, behind);
     }
     let column = column(sort);
-    let shown = if sort == Sort::Name {
-        "l.folded, 0"
-    } else {
-        &format!("'', l.{column}")
+    let shown = match sort {
+        Sort::Name | Sort::GroupKind => &format!("l.{column}, 0"),
+        _ => &format!("'', l.{column}"),
     };
     format!(
         "SELECT {shown}, l.object FROM {} AND (l.{column}, l.object) {behind} ($10, $11)
@@ -130,7 +138,7 @@ fn names(direction: &str, behind: &str) -> String {
         "<" => ("<=", "$4"),
         _ => ("<", "$3"),
     };
-    let part = |table: &str, how: &str, changed: &str, more: &str| {
+    let part = |table: &str, how: &str, [changed, group_kind]: [&str; 2], more: &str| {
         format!(
             "SELECT * FROM (
                 SELECT l.folded AS folded, l.object AS object
@@ -140,6 +148,7 @@ fn names(direction: &str, behind: &str) -> String {
                 AND (l.folded {behind} {edge} OR l.object {behind} $11)
                 AND instr(l.folded, $5) AND ($6 = 0 OR {changed} >= $6)
                 AND (o.state = 1 OR o.state = 2 AND $7)
+                AND ($12 = '[]' OR {group_kind} IN (SELECT value FROM json_each($12)))
                 AND l.object NOT IN (SELECT value FROM json_each($8))
                 ORDER BY l.folded {direction}, l.object {direction} LIMIT $9
             )"
@@ -148,13 +157,16 @@ fn names(direction: &str, behind: &str) -> String {
     let ordered = part(
         "label_order",
         "",
-        "(SELECT x.changed FROM label AS x WHERE x.object = l.object)",
+        [
+            "(SELECT x.changed FROM label AS x WHERE x.object = l.object)",
+            "(SELECT x.group_kind FROM label AS x WHERE x.object = l.object)",
+        ],
         "",
     );
     let others = part(
         "label",
         "NOT INDEXED",
-        "l.changed",
+        ["l.changed", "l.group_kind"],
         "l.object > (SELECT ordered_to FROM labelling) AND",
     );
     format!(

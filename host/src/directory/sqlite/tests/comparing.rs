@@ -102,6 +102,23 @@ pub(super) async fn check_labels(fixture: &Fixture) {
         SELECT count(*) FROM membership AS e JOIN object AS m ON m.key = e.member
         WHERE e.grp = label.object AND m.state <> 2)";
     assert_eq!(fixture.number(wrong).await, 0, "members are counted");
+    let wrong = "SELECT count(*) FROM label AS l JOIN object AS o ON o.key = l.object
+        WHERE l.kind = 0 AND l.links <> CASE o.state WHEN 2 THEN 0 ELSE (
+            SELECT count(*) FROM member_of AS e JOIN object AS g ON g.key = e.grp
+            WHERE e.member = l.object AND g.kind = 1 AND g.state = 1
+        ) END";
+    assert_eq!(
+        fixture.number(wrong).await,
+        0,
+        "groups of users are counted"
+    );
+    let wrong = "SELECT count(*) FROM label AS l JOIN profile AS p ON p.object = l.object
+        WHERE l.group_kind <> p.group_kind";
+    assert_eq!(
+        fixture.number(wrong).await,
+        0,
+        "kinds are those of the profiles"
+    );
     let rows: Vec<(String, Option<String>, bool)> = sqlx::query_as(
         "SELECT p.name, l.folded, l.kind = o.kind AND l.connector = o.connector
         FROM profile AS p
@@ -212,7 +229,30 @@ async fn compare_orders(fixture: &Fixture, model: &Model, kind: Kind, text: Opti
         found
     };
     let expected = by_id(read(plain.clone()).await);
-    for sort in [Sort::Name, Sort::Members, Sort::Changed, Sort::Since] {
+    for kinds in [vec!["team"], vec!["list", "team"], vec!["none such"]] {
+        let is_one = |entry: &Entry| {
+            let own = entry.group_kind.as_deref();
+            kind == Kind::Users || own.is_some_and(|own| kinds.contains(&own))
+        };
+        let expected = expected.iter().filter(|entry| is_one(entry)).cloned();
+        let query = Search {
+            group_kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            ..plain.clone()
+        };
+        assert_eq!(
+            by_id(read(query).await),
+            expected.collect::<Vec<_>>(),
+            "{kinds:?}"
+        );
+    }
+    let sorts = [
+        Sort::Name,
+        Sort::Members,
+        Sort::Changed,
+        Sort::Since,
+        Sort::GroupKind,
+    ];
+    for sort in sorts {
         for descending in [false, true] {
             let query = Search {
                 sort,
@@ -228,8 +268,8 @@ async fn compare_orders(fixture: &Fixture, model: &Model, kind: Kind, text: Opti
             assert!(
                 match sort {
                     Sort::Name => found.is_sorted_by_key(|entry| fold(&entry.name)),
-                    Sort::Members =>
-                        kind == Kind::Users || found.is_sorted_by_key(|entry| entry.links),
+                    Sort::Members => found.is_sorted_by_key(|entry| entry.links),
+                    Sort::GroupKind => found.is_sorted_by_key(|entry| entry.group_kind.clone()),
                     Sort::Changed => found.is_sorted_by_key(|entry| run(entry.changed)),
                     Sort::Since => found.is_sorted_by_key(|entry| run(entry.since)),
                 },

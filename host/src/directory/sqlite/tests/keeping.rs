@@ -265,6 +265,8 @@ async fn a_store_of_an_older_version_becomes_searchable() {
         ALTER TABLE run DROP COLUMN pruned;
         ALTER TABLE connector DROP COLUMN forgotten;
         ALTER TABLE connector DROP COLUMN last_run;
+        ALTER TABLE connector DROP COLUMN cursor_run;
+        ALTER TABLE seen_object DROP COLUMN kind;
         UPDATE run SET state = 'held' WHERE state = 'superseded';
         INSERT INTO staged_object (run, object, how) SELECT 2, key, 1 FROM object WHERE id = 'a';",
     )

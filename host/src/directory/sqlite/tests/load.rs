@@ -90,6 +90,7 @@ pub(super) fn named(id: String, n: u64) -> Object {
     Object {
         document: document(&id, n),
         name: name(n),
+        kind: None,
         id,
     }
 }

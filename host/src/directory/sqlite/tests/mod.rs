@@ -12,6 +12,7 @@ mod reading;
 mod removals;
 mod rules;
 mod runs;
+mod walks;
 
 use std::path::Path;
 
@@ -197,6 +198,7 @@ fn object(id: &str) -> Object {
         id: id.into(),
         name: format!("Name of {id}"),
         document: format!(r#"{{"externalId":"{id}"}}"#),
+        kind: None,
     }
 }
 
@@ -269,6 +271,7 @@ fn unavailable(group: &str) -> Change {
 
 const ALL_USERS: Change = Change::StreamComplete(Stream::Users);
 const ALL_GROUPS: Change = Change::StreamComplete(Stream::Groups);
+const ALL_MEMBERS: Change = Change::StreamComplete(Stream::Members);
 
 /// Two groups, one inside the other, three users.
 async fn small() -> Fixture {

@@ -17,6 +17,8 @@ pub(super) struct Thing {
     pub(super) kind: MemberKind,
     pub(super) state: State,
     pub(super) swept: bool,
+    /// The run that brought it into sight.
+    since: usize,
     pub(super) profile: Option<Object>,
 }
 
@@ -32,6 +34,8 @@ pub(super) enum How {
     Remove,
     Sweep,
     Unreferenced,
+    /// Unreferenced, and brought by the same run.
+    Passing,
 }
 
 pub(super) type Edge = (String, String);
@@ -41,6 +45,8 @@ pub(super) type Edge = (String, String);
 pub(super) struct Staged {
     pub(super) things: BTreeMap<String, How>,
     pub(super) edges: BTreeSet<Edge>,
+    /// Of the run's own, which turn out to be nobody's.
+    pub(super) taken_back: BTreeSet<Edge>,
 }
 
 #[derive(Debug, Clone)]
@@ -51,6 +57,8 @@ pub(super) struct Going {
     pub(super) needs_snapshot: bool,
     pub(super) seen: BTreeSet<String>,
     pub(super) seen_edges: BTreeSet<Edge>,
+    /// Those that were not there before the run.
+    pub(super) own_edges: BTreeSet<Edge>,
     pub(super) proven: BTreeSet<String>,
     pub(super) streams: Vec<Stream>,
     pub(super) unavailable: Vec<String>,
@@ -64,10 +72,21 @@ pub(super) struct Model {
     pub(super) edges: BTreeSet<Edge>,
     pub(super) ended_edges: usize,
     pub(super) going: Option<Going>,
+    /// Runs that began.
+    runs: usize,
+    /// The run that left the cursor.
+    cursor: Option<usize>,
+    /// The last run ended without having read all.
+    unjudged: bool,
 }
 
 impl Model {
     pub(super) fn begin(&mut self, mode: Mode, dropping: bool) {
+        self.runs += 1;
+        self.go(mode, dropping);
+    }
+
+    fn go(&mut self, mode: Mode, dropping: bool) {
         self.going = Some(Going {
             mode,
             dropping,
@@ -75,6 +94,7 @@ impl Model {
             needs_snapshot: false,
             seen: BTreeSet::new(),
             seen_edges: BTreeSet::new(),
+            own_edges: BTreeSet::new(),
             proven: BTreeSet::new(),
             streams: Vec::new(),
             unavailable: Vec::new(),
@@ -84,9 +104,11 @@ impl Model {
     }
 
     pub(super) fn restart(&mut self, mode: Mode) {
-        let old = self.going.take().unwrap().tally;
-        self.begin(mode, false);
-        let tally = &mut self.going.as_mut().unwrap().tally;
+        let old = self.going.take().unwrap();
+        self.go(mode, false);
+        let going = self.going.as_mut().unwrap();
+        going.own_edges = old.own_edges;
+        let (tally, old) = (&mut going.tally, old.tally);
         for (new, old) in [
             (&mut tally.users, old.users),
             (&mut tally.groups, old.groups),
@@ -135,7 +157,10 @@ impl Model {
                     let edge = (group.clone(), member.id.clone());
                     run.staged.edges.remove(&edge);
                     run.seen_edges.insert(edge.clone());
-                    run.tally.memberships.added += u64::from(self.edges.insert(edge));
+                    if self.edges.insert(edge.clone()) {
+                        run.tally.memberships.added += 1;
+                        run.own_edges.insert(edge);
+                    }
                 }
             }
             Change::MembersRemoved { group, members } => {
@@ -180,6 +205,10 @@ impl Model {
             }
             _ => tally.added += 1,
         }
+        let since = match old {
+            Some(old) if old.state == State::Present => old.since,
+            _ => self.runs,
+        };
         let swept = old.is_some_and(|old| old.swept);
         if swept && kind == MemberKind::User && run.mode == Mode::Incremental {
             run.needs_snapshot = true;
@@ -188,6 +217,7 @@ impl Model {
             kind,
             state: State::Present,
             swept,
+            since,
             profile: Some(object.clone()),
         };
         self.things.insert(object.id.clone(), thing);
@@ -202,16 +232,30 @@ impl Model {
             }
             Some(_) => {}
             None => {
-                let (swept, profile) = (false, None);
                 let thing = Thing {
                     kind,
                     state,
-                    swept,
-                    profile,
+                    swept: false,
+                    since: 0,
+                    profile: None,
                 };
                 self.things.insert(id.to_owned(), thing);
             }
         }
+    }
+
+    /// Whether it is there as a user or group, and a run that left its cursor, or the one that goes on, brought it.
+    pub(super) fn holds(&self, id: &str) -> bool {
+        self.things.get(id).is_some_and(|thing| {
+            let known = self.cursor.is_none_or(|cursor| thing.since <= cursor);
+            (thing.is(MemberKind::User) || thing.is(MemberKind::Group))
+                && (known || (self.going.is_some() && thing.since == self.runs))
+        })
+    }
+
+    fn is_group(&self, id: &str) -> bool {
+        let Thing { kind, state, .. } = self.things[id];
+        kind == MemberKind::Group && matches!(state, State::Mentioned | State::Present)
     }
 
     fn visible(&self, (group, member): &Edge) -> bool {
@@ -222,6 +266,8 @@ impl Model {
     fn implied(&self) -> Staged {
         let run = self.going.as_ref().unwrap();
         let mut staged = run.staged.clone();
+        let snapshot = run.mode == Mode::Snapshot;
+        let all_members = snapshot && run.ended && run.streams.contains(&Stream::Members);
         for (stream, kind) in [
             (Stream::Users, MemberKind::User),
             (Stream::Groups, MemberKind::Group),
@@ -236,7 +282,9 @@ impl Model {
         for edge in &self.edges {
             let hidden = self.things[&edge.1].state == State::Hidden
                 || staged.things.get(&edge.1) == Some(&How::Hide);
-            if run.proven.contains(&edge.0) && !run.seen_edges.contains(edge) && !hidden {
+            let proven = run.proven.contains(&edge.0)
+                || all_members && self.is_group(&edge.0) && !run.unavailable.contains(&edge.0);
+            if proven && !run.seen_edges.contains(edge) && !hidden {
                 staged.edges.insert(edge.clone());
             }
         }
@@ -246,6 +294,23 @@ impl Model {
             .iter()
             .filter(|(group, member)| going(group) || going(member));
         staged.edges.extend(cascade.cloned());
+        for (stream, kind) in [
+            (Stream::Users, MemberKind::User),
+            (Stream::Groups, MemberKind::Group),
+        ] {
+            let closed = all_members && run.streams.contains(&stream);
+            for edge in self.edges.iter().filter(|_| closed) {
+                let Thing {
+                    kind: own, state, ..
+                } = self.things[&edge.1];
+                let unknown = own == kind
+                    && state == State::Mentioned
+                    && staged.things.get(&edge.1) != Some(&How::Hide);
+                if unknown && staged.edges.insert(edge.clone()) && run.own_edges.contains(edge) {
+                    staged.taken_back.insert(edge.clone());
+                }
+            }
+        }
         if run.dropping && run.ended {
             let touched = |id: &String| {
                 run.seen.contains(id) || staged.edges.iter().any(|(_, member)| member == id)
@@ -259,9 +324,14 @@ impl Model {
                     .filter(|edge| !staged.edges.contains(*edge));
                 if user
                     && !left.any(|(_, member)| member == id)
-                    && (run.mode == Mode::Snapshot || touched(id))
+                    && (run.mode == Mode::Snapshot || self.unjudged || touched(id))
                 {
-                    staged.things.entry(id.clone()).or_insert(How::Unreferenced);
+                    let how = if thing.profile.is_some() && thing.since == self.runs {
+                        How::Passing
+                    } else {
+                        How::Unreferenced
+                    };
+                    staged.things.entry(id.clone()).or_insert(how);
                 }
             }
         }
@@ -283,16 +353,22 @@ impl Model {
         let things = |kind| Removed {
             removed: staged
                 .things
-                .keys()
-                .filter(|id| self.things[*id].is(kind))
+                .iter()
+                .filter(|(id, how)| **how != How::Passing && self.things[*id].is(kind))
                 .count() as u64,
-            held: self.things.values().filter(|thing| thing.is(kind)).count() as u64,
+            held: self
+                .things
+                .iter()
+                .filter(|(id, thing)| {
+                    thing.is(kind) && staged.things.get(*id) != Some(&How::Passing)
+                })
+                .count() as u64,
         };
         let memberships = Removed {
             removed: staged
                 .edges
                 .iter()
-                .filter(|edge| self.visible(edge))
+                .filter(|edge| self.visible(edge) && !staged.taken_back.contains(*edge))
                 .count() as u64,
             held: self.edges.iter().filter(|edge| self.visible(edge)).count() as u64,
         };
@@ -313,12 +389,20 @@ impl Model {
             tally.groups.removed = groups.removed;
             tally.memberships.removed = memberships.removed;
         }
+        if remove {
+            let passing = staged
+                .things
+                .iter()
+                .filter(|(id, how)| **how == How::Passing && self.things[*id].is(MemberKind::User));
+            tally.users.added -= passing.count() as u64;
+        }
         let proven = |stream| match run.mode {
             Mode::Snapshot => run.streams.contains(&stream),
             Mode::Incremental => run.ended,
         };
         tally.users.complete = proven(Stream::Users);
         tally.groups.complete = proven(Stream::Groups);
+        self.unjudged = !tally.groups.complete;
         tally.memberships.complete =
             tally.groups.complete && run.ended && run.unavailable.is_empty();
         tally.partitions = 1;
@@ -331,8 +415,12 @@ impl Model {
                 reason: "hidden".into(),
             })
             .collect();
+        if remove && state != RunState::Held {
+            self.cursor = Some(self.runs);
+        }
         if remove {
-            self.ended_edges += staged.edges.len();
+            self.ended_edges += staged.edges.len() - staged.taken_back.len();
+            tally.memberships.added -= staged.taken_back.len() as u64;
             self.edges.retain(|edge| !staged.edges.contains(edge));
             for (id, how) in staged.things {
                 let thing = self.things.get_mut(&id).unwrap();
@@ -364,8 +452,16 @@ impl Model {
     pub(super) fn records(&self, kind: MemberKind) -> Vec<String> {
         let things = self.things.values().filter(|thing| thing.is(kind));
         let record = |object: &Object| {
-            let Object { id, name, document } = object;
-            format!(r#"{{"id":"{id}","name":"{name}","document":{document}}}"#)
+            let Object {
+                id,
+                name,
+                document,
+                kind,
+            } = object;
+            let kind = kind
+                .as_ref()
+                .map_or_else(String::new, |kind| format!(r#","groupKind":"{kind}""#));
+            format!(r#"{{"id":"{id}","name":"{name}"{kind},"document":{document}}}"#)
         };
         things
             .map(|thing| record(thing.profile.as_ref().unwrap()))

@@ -206,7 +206,7 @@ async fn users_whom_no_membership_reaches_are_dropped_where_that_is_wanted() {
     let (removals, _) = fixture.process(run).await;
     assert_eq!(
         (removals.users.removed, removals.memberships.removed),
-        (3, 3)
+        (2, 3)
     );
     assert_eq!(fixture.users().await, ["b", "c", "lone"]);
 
@@ -229,6 +229,24 @@ async fn users_whom_no_membership_reaches_are_dropped_where_that_is_wanted() {
     fixture.process(run).await;
     assert_eq!(fixture.users().await, ["a", "b"]);
     fixture.check_counters().await;
+}
+
+#[tokio::test]
+async fn a_user_who_comes_and_goes_in_one_run_was_neither_added_nor_removed() {
+    let fixture = small().await;
+    for _ in 0..2 {
+        let run = fixture.begin_dropping(Snapshot, true).await;
+        fixture
+            .commit(run, vec![user("lone"), user("d"), joined("g1", &["d"])])
+            .await;
+        let (removals, tally) = fixture.process(run).await;
+        assert_eq!(removals.users.removed, 0);
+        assert_eq!((tally.users.seen, tally.users.removed), (2, 0));
+        assert_eq!(fixture.users().await, ["a", "b", "c", "d"]);
+        fixture.check_counters().await;
+    }
+    let added = "SELECT users_added FROM run ORDER BY key DESC LIMIT 1";
+    assert_eq!(fixture.number(added).await, 0);
 }
 
 #[tokio::test]

@@ -96,6 +96,26 @@ async fn a_cursor_counts_from_the_success_of_its_run_on() {
 }
 
 #[tokio::test]
+async fn what_a_run_brought_that_left_no_cursor_is_not_held_by_later_runs() {
+    let fixture = Fixture::new().await;
+    let holds = || async {
+        let ids = ["a", "b", "c"].map(str::to_owned);
+        fixture.store.holds(fixture.connector, &ids).await.unwrap()
+    };
+    fixture.run(Snapshot, vec![user("a"), user("c")]).await;
+    fixture.run(Incremental, vec![soft("c")]).await;
+    let failed = fixture.begin(Incremental).await;
+    fixture.commit(failed, vec![user("b"), user("c")]).await;
+    assert_eq!(holds().await, [true, true, true], "while it goes on");
+    fixture.finish(failed, RunState::Failed, false).await;
+    let next = fixture.begin(Incremental).await;
+    assert_eq!(holds().await, [true, false, false]);
+    fixture.commit(next, vec![user("b"), user("c")]).await;
+    fixture.process(next).await;
+    assert_eq!(holds().await, [true, true, true], "once a cursor was left");
+}
+
+#[tokio::test]
 async fn a_new_run_gives_up_the_one_that_went_on() {
     let fixture = Fixture::new().await;
     let old = fixture.begin(Snapshot).await;
@@ -339,4 +359,41 @@ async fn a_url_opens_the_file_that_it_names() {
         .await
         .unwrap();
     assert!(fresh.exists());
+}
+
+#[tokio::test]
+async fn what_a_run_gave_counts_once_however_often_it_came_and_only_in_its_stream() {
+    let mut fixture = Fixture::new().await;
+    let seen = async |fixture: &Fixture, stream| {
+        let seen = fixture.store.seen(fixture.connector, stream).await;
+        seen.unwrap()
+    };
+    fixture
+        .run(Snapshot, vec![user("x"), user("y"), group("g")])
+        .await;
+    assert_eq!(seen(&fixture, Stream::Users).await, 0, "no run goes on");
+
+    let run = fixture.begin(Snapshot).await;
+    fixture
+        .commit(run, vec![user("a"), group("g"), user("b")])
+        .await;
+    fixture
+        .commit(run, vec![user("b"), joined("g", &["c"])])
+        .await;
+    assert_eq!(seen(&fixture, Stream::Users).await, 2);
+    assert_eq!(seen(&fixture, Stream::Groups).await, 1);
+
+    fixture.commit(run, vec![hard("a")]).await;
+    fixture.reopen().await;
+    fixture.commit(run, vec![user("d")]).await;
+    assert_eq!(
+        seen(&fixture, Stream::Users).await,
+        3,
+        "after a restart of the process, and with what was removed"
+    );
+    let other = fixture.store.connector("another").await.unwrap();
+    assert_eq!(fixture.store.seen(other, Stream::Users).await.unwrap(), 0);
+
+    fixture.store.restart(run, Snapshot, "anew").await.unwrap();
+    assert_eq!(seen(&fixture, Stream::Users).await, 0, "anew");
 }

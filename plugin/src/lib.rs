@@ -9,7 +9,10 @@
 
 #![cfg_attr(
     not(target_arch = "wasm32"),
-    allow(dead_code, reason = "natively, nothing but tests calls the core")
+    allow(
+        dead_code,
+        reason = "natively, tests and benchmarks call parts of the core"
+    )
 )]
 
 mod check;
@@ -26,6 +29,8 @@ mod lookup;
 mod member_of;
 mod members;
 mod model;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
 mod run;
 #[cfg(test)]
 mod script;

@@ -56,16 +56,15 @@ pub fn evil_with(feature: &str) -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// Where it doesn't build.
-pub fn host(release: bool) -> anyhow::Result<&'static Path> {
+pub fn host(optimised: bool) -> anyhow::Result<&'static Path> {
     static DEBUG: OnceLock<PathBuf> = OnceLock::new();
     static RELEASE: OnceLock<PathBuf> = OnceLock::new();
-    let arguments = ["--package", "connector-host", "--bin", HOST];
-    if release {
-        once(&RELEASE, || {
-            build(HOST, &[&arguments[..], &["--release"]].concat())
-        })
+    if optimised {
+        once(&RELEASE, || release("connector-host", HOST))
     } else {
-        once(&DEBUG, || build(HOST, &arguments))
+        once(&DEBUG, || {
+            build(HOST, &["--package", "connector-host", "--bin", HOST])
+        })
     }
 }
 
@@ -81,7 +80,32 @@ pub fn tested_host() -> anyhow::Result<&'static Path> {
     })
 }
 
+/// The simulator's program, built for release.
+///
+/// # Errors
+/// Where it doesn't build.
+pub fn simulator() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    once(&BUILT, || release("harness", "graph-simulator"))
+}
+
+/// The plugin's core linked into a program, built for release.
+///
+/// # Errors
+/// Where it doesn't build.
+pub fn native() -> anyhow::Result<&'static Path> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    once(&BUILT, || release("native-sync", "native-sync"))
+}
+
 const HOST: &str = "connector-host";
+
+fn release(package: &str, program: &str) -> anyhow::Result<PathBuf> {
+    build(
+        program,
+        &["--package", package, "--bin", program, "--release"],
+    )
+}
 
 /// A plugin's component, built for release with these features.
 fn plugin(package: &str, features: &str) -> anyhow::Result<PathBuf> {

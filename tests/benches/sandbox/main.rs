@@ -33,6 +33,12 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let component = artefacts::component()?;
+    // For `cargo bench-sync`: one figure, in microseconds.
+    if std::env::args().any(|argument| argument == "--instance") {
+        let each = runtime.block_on(async { instance(&pool(component).await?).await })?;
+        println!("{:.1}", each.as_secs_f64() * 1e6);
+        return Ok(());
+    }
     println!("| what | figure |\n| --- | ---: |");
     runtime.block_on(async {
         first_use(component).await?;
@@ -76,13 +82,17 @@ async fn first_use(component: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fresh instances by number, time and weight.
-async fn instances(component: &Path) -> anyhow::Result<()> {
+/// The plugin, with a pool of many instances.
+async fn pool(component: &Path) -> anyhow::Result<Plugin> {
     let limits = Limits {
         in_flight: HELD,
         ..Limits::default()
     };
-    let plugin = Plugin::load(&Engine::new(limits, None)?, component).await?;
+    Ok(Plugin::load(&Engine::new(limits, None)?, component).await?)
+}
+
+/// What it takes to make and drop a fresh instance.
+async fn instance(plugin: &Plugin) -> anyhow::Result<Duration> {
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let began = Instant::now();
@@ -91,7 +101,13 @@ async fn instances(component: &Path) -> anyhow::Result<()> {
         }
         times.push(began.elapsed() / 200);
     }
-    let each = median(times);
+    Ok(median(times))
+}
+
+/// Fresh instances by number, time and weight.
+async fn instances(component: &Path) -> anyhow::Result<()> {
+    let plugin = pool(component).await?;
+    let each = instance(&plugin).await?;
     row("a fresh instance, made and dropped", &micros(each));
     row(
         "instances in a second, one task",

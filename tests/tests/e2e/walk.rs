@@ -140,6 +140,10 @@ async fn who_is_in_the_deleted_items_is_no_member_until_restored() {
         was_a_walk(&report);
         assert_eq!(report.tally.memberships.removed, 0, "{report:#?}");
         lab.assert_equals_tenant("while they are deleted").await;
+        let connector = lab.directory.connector(&lab.connector).await.unwrap();
+        let counts = lab.directory.counts(connector).await.unwrap().unwrap();
+        let held = lab.held().await;
+        assert_eq!(counts.memberships, held.memberships.len() as u64);
         for id in deleted {
             lab.simulator.mutate(&Operation::Restore { id }).unwrap();
         }

@@ -129,7 +129,9 @@ fn thriftiest(size: Size) -> Choice {
         let note = instead("Delta walk", walk, fan_out);
         return Choice {
             strategy: Strategy::DeltaWalk,
-            note: format!("{note}, as the connector is to be thrifty."),
+            note: format!(
+                "{note}, as the connector is to be thrifty; pages full of members make it more."
+            ),
         };
     }
     let note = instead("Fan-out", fan_out, walk);

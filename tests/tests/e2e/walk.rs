@@ -140,6 +140,10 @@ async fn who_is_in_the_deleted_items_is_no_member_until_restored() {
         was_a_walk(&report);
         assert_eq!(report.tally.memberships.removed, 0, "{report:#?}");
         lab.assert_equals_tenant("while they are deleted").await;
+        let connector = lab.directory.connector(&lab.connector).await.unwrap();
+        let counts = lab.directory.counts(connector).await.unwrap().unwrap();
+        let held = lab.held().await;
+        assert_eq!(counts.memberships, held.memberships.len() as u64);
         for id in deleted {
             lab.simulator.mutate(&Operation::Restore { id }).unwrap();
         }
@@ -227,15 +231,13 @@ async fn a_stale_membership_goes_only_by_proof() {
         lab.simulator.clear_faults();
         assert_eq!(report.exit_code(), 3, "{path} {action:?}: {report:#?}");
         assert_eq!(report.tally.memberships.removed, 0, "{path} {action:?}");
-        assert_eq!(
-            lab.held().await.memberships,
-            before.memberships,
-            "{path} {action:?}"
-        );
+        // Members that nobody lists may have come, and stay until there is a proof.
+        let held = lab.held().await.memberships;
+        assert!(held.is_superset(&before.memberships), "{path} {action:?}");
     }
     let report = lab.succeed().await;
     was_a_walk(&report);
-    assert_eq!(report.tally.memberships.removed, 1);
+    assert!(report.tally.memberships.removed >= 1);
     lab.assert_equals_tenant("after the proof").await;
 }
 

@@ -255,7 +255,10 @@ async fn the_guard_sees_what_a_walk_would_remove() {
     assert_eq!(report.state, RunState::Held, "{report:#?}");
     let removals = report.removals.unwrap();
     assert!(removals.memberships.removed > 500, "{removals:#?}");
-    assert_eq!(lab.held().await, before);
+    // Members that nobody lists are taken back once it is allowed.
+    let held = lab.held().await;
+    assert_eq!((&held.users, &held.groups), (&before.users, &before.groups));
+    assert!(held.memberships.is_superset(&before.memberships));
     lab.allow_mass_change = true;
     lab.sync(WantedMode::Full).await;
     lab.assert_equals_tenant("after it was allowed").await;
@@ -394,7 +397,7 @@ async fn the_run_after_a_walk_picks_up_what_changed_during_it() {
     was_a_walk(&report);
     assert_eq!(
         report.network.requests_by_route.get(GROUPS),
-        Some(&11),
+        Some(&10),
         "pages of groups, and no changes at the end: {:#?}",
         report.network
     );

@@ -92,6 +92,7 @@ fn users(first: u64, count: u64, suffix: &str) -> Vec<Change> {
         .map(|number| {
             Change::User(Object {
                 id: id(1, number),
+                kind: None,
                 name: format!("Megan Bowen {number}{suffix}"),
                 document: format!(
                     r#"{{"userData":{{"userDetails":{{"displayName":"Megan Bowen {number}{suffix}","emailId":"megan{number}@contoso.example","title":"Auditor","country":"US"}}}}}}"#

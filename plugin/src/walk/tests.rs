@@ -49,18 +49,20 @@ fn told(changes: &[Change]) -> Vec<String> {
 const USER: &str = r##"{"@odata.type":"#microsoft.graph.user","id":"u1"}"##;
 
 fn hidden_group(members: &str) -> String {
-    format!(r#"{{"id":"h","displayName":"Hidden","visibility":"HiddenMembership"{members}}}"#)
+    format!(
+        r#"{{"id":"h","displayName":"Hidden","securityEnabled":true,"mailEnabled":false,"visibility":"HiddenMembership"{members}}}"#
+    )
 }
 
 #[test]
 fn a_page_gives_groups_slices_of_members_and_removals_in_the_order_of_arrival() {
     let entries = format!(
-        r##"{{"id":"a","displayName":"A","members@delta":[{USER},
+        r##"{{"id":"a","displayName":"A","securityEnabled":true,"mailEnabled":false,"members@delta":[{USER},
             {{"@odata.type":"#microsoft.graph.servicePrincipal","id":"s"}},
             {{"@odata.type":"#microsoft.graph.user","id":"u2","@removed":{{"reason":"deleted"}}}}]}},
-        {{"id":"b","displayName":"B"}},
+        {{"id":"b","displayName":"B","securityEnabled":true,"mailEnabled":false}},
         {{"id":"b","@removed":{{"reason":"changed"}}}},
-        {{"id":"a","displayName":"A","members@delta":[{{"@odata.type":"#microsoft.graph.group","id":"b"}}]}}"##
+        {{"id":"a","displayName":"A","securityEnabled":true,"mailEnabled":false,"members@delta":[{{"@odata.type":"#microsoft.graph.group","id":"b"}}]}}"##
     );
     let mut script = Script::new([first(&entries)]);
     let page = read("groups", None, &mut script).unwrap();
@@ -192,7 +194,7 @@ fn hidden_members_that_do_not_show_are_unavailable() {
 #[test]
 fn entries_without_details_are_looked_up_and_passed_over_where_they_are_gone() {
     let entries = r#"{"id":"a"},{"id":"b"}"#;
-    let whole = r#"{"id":"a","displayName":"A"}"#;
+    let whole = r#"{"id":"a","displayName":"A","securityEnabled":true,"mailEnabled":false}"#;
     let gone = r#"{"error":{"code":"Request_ResourceNotFound","message":"m"}}"#;
     let mut script = Script::new([first(entries), batch(&[(200, whole), (404, gone)])]);
     let page = read("groups", None, &mut script).unwrap();
@@ -212,7 +214,7 @@ fn the_first_changes_after_a_walk_ask_whoever_changed_for_their_groups() {
     request.cursor = cursor;
     let opening = run::plan(&request, &mut Script::new([])).unwrap();
     let user = r#"{"id":"a","displayName":"A","userPrincipalName":"a@contoso.example"}"#;
-    let group = r#"{"id":"b","displayName":"B"}"#;
+    let group = r#"{"id":"b","displayName":"B","securityEnabled":true,"mailEnabled":false}"#;
     for (partition, entry) in opening.partitions.iter().zip([group, user]) {
         let page = run::read(&request, partition, None, &mut Script::new([last(entry)])).unwrap();
         assert_eq!(

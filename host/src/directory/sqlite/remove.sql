@@ -15,7 +15,7 @@ FROM (
     WHERE t.run = $1 AND m.state <> 2
     GROUP BY t.grp
 ) AS gone
-WHERE label.object = gone.grp;
+WHERE label.object = gone.grp AND label.kind = 1;
 
 DELETE FROM membership
 WHERE (grp, member) IN (SELECT t.grp, t.member FROM staged_membership AS t WHERE t.run = $1);
@@ -73,7 +73,7 @@ FROM (
     WHERE t.run = $1 AND t.how = 0 AND m.state <> 2
     GROUP BY e.grp
 ) AS gone
-WHERE label.object = gone.grp;
+WHERE label.object = gone.grp AND label.kind = 1;
 
 UPDATE object
 SET kind = 0, state = 2

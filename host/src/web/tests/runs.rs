@@ -302,7 +302,7 @@ async fn who_joined_and_left_is_listed_searched_and_linked() {
     let at = format!("{}?show=changes", path(&run));
     let all = desk.get(&at).await;
     for part in [
-        "2 changes",
+        "1 joined, 1 left",
         "Zoë",
         "Sales &#38; &#60;Support&#62;",
         &format!("href=\"/groups/{connector}/g%2F1\""),

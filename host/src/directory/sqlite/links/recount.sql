@@ -5,4 +5,4 @@ SET links = (
     CROSS JOIN object AS m ON m.key = e.member
     WHERE e.grp = label.object AND m.state <> 2
 )
-WHERE object IN (SELECT value FROM json_each($1))
+WHERE kind = 1 AND object IN (SELECT value FROM json_each($1))

@@ -7,4 +7,4 @@ FROM (
     CROSS JOIN member_of AS e ON e.member = given.value
     GROUP BY e.grp
 ) AS back
-WHERE label.object = back.grp
+WHERE label.object = back.grp AND label.kind = 1

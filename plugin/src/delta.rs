@@ -51,7 +51,7 @@ pub(crate) fn plan(run: &Run<'_>, cursor: &[CursorPart]) -> Result<Opening, Faul
             Work::Changes {
                 of,
                 link: mark.link,
-                walked: mark.walked,
+                amid: mark.amid,
             }
             .partition(format!("changes/{}", of.key()), READ, title)?,
         );
@@ -80,8 +80,8 @@ fn expired(code: &str, message: String) -> Fault {
 pub(crate) struct Changes {
     pub(crate) of: Of,
     pub(crate) stage: u8,
-    /// They begin with those during a delta walk.
-    pub(crate) walked: bool,
+    /// They begin with those that came while everything was read.
+    pub(crate) amid: bool,
 }
 
 impl Changes {
@@ -91,7 +91,7 @@ impl Changes {
         client: &mut Client<'_>,
         arrived: impl Iterator<Item = &'i str>,
     ) -> Vec<&'i str> {
-        if self.walked {
+        if self.amid {
             arrived.collect::<BTreeSet<_>>().into_iter().collect()
         } else {
             client.lacking(arrived)

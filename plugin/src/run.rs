@@ -174,11 +174,11 @@ pub(crate) fn read(
         Work::MoreMembers { group, link, found } => {
             members::read_more(&run, client, &group, &link, found, checkpoint)
         }
-        Work::Changes { of, link, walked } => {
+        Work::Changes { of, link, amid } => {
             let changes = delta::Changes {
                 of,
                 stage: partition.stage,
-                walked,
+                amid,
             };
             delta::read(&run, client, changes, &link, checkpoint)
         }

@@ -100,7 +100,7 @@ fn drained(mut partitions: Vec<Partition>, start: Start) -> Result<Vec<Partition
         let work = Work::Changes {
             of,
             link,
-            walked: false,
+            amid: true,
         };
         partitions.push(work.partition(format!("changes/{}", of.key()), DRAIN, title)?);
     }
@@ -370,11 +370,11 @@ fn end_configured(at: Configured, mut out: Page) -> Result<Page, Fault> {
 }
 
 /// The piece of the next cursor for a link.
-pub(crate) fn mark(run: &Run<'_>, of: Of, link: String, walked: bool) -> Result<CursorPart, Fault> {
+pub(crate) fn mark(run: &Run<'_>, of: Of, link: String, amid: bool) -> Result<CursorPart, Fault> {
     let mark = Mark {
         link,
         made_with: run.made_with(),
-        walked,
+        amid,
     };
     let value = serde_json::to_string(&mark).map_err(|error| unreadable("cursor", &error))?;
     Ok(CursorPart {

@@ -49,9 +49,10 @@ pub(crate) enum Work {
     Changes {
         of: Of,
         link: String,
-        /// The link is from the beginning of a delta walk; see [`Mark::walked`].
+        /// They begin with those that came while everything was read. Who was in the deleted items for a while of
+        /// it may have been left out as a member and is held nevertheless.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        walked: bool,
+        amid: bool,
     },
     /// Everything, by a first round of changes.
     Walk { of: Of },
@@ -150,8 +151,7 @@ pub(crate) struct Mark {
     pub(crate) link: String,
     /// Settings and map that shaped the documents and the link.
     pub(crate) made_with: String,
-    /// It is from the beginning of a delta walk, so the first changes are those during it. Who was in the deleted
-    /// items for a while of it may have been left out as a member and is held nevertheless.
+    /// It is from the beginning of a delta walk, so the first changes are those that came amid it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) walked: bool,
+    pub(crate) amid: bool,
 }

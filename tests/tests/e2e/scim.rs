@@ -144,7 +144,7 @@ fn settings(server: &ScimServer) -> Value {
 
 fn workplace(server: &ScimServer, settings: &Value) -> host::Workplace {
     host::Workplace::of(
-        artefacts::host(false).unwrap(),
+        artefacts::tested_host().unwrap(),
         artefacts::scim().unwrap(),
         server.origin(),
         settings,

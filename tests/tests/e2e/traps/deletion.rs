@@ -1,6 +1,10 @@
 //! What is deleted, restored and made again.
 
-use harness::simulator::{Kind, Membership, Operation};
+use std::time::Duration;
+
+use connector_host::directory::RunState;
+use connector_host::run::WantedMode;
+use harness::simulator::{FaultAction, FaultRule, Kind, Membership, Operation};
 
 use super::{change, join, properties, some_membership};
 use crate::lab::{Lab, small};
@@ -111,4 +115,33 @@ async fn a_user_made_again_under_the_same_names_is_another_user() {
         .collect();
     assert_eq!(of_new.len(), 1, "not those of the old one: {of_new:?}");
     lab.assert_equals_tenant("after that").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_deleted_and_restored_while_a_snapshot_is_read_keeps_its_memberships() {
+    let mut lab = stored().await;
+    lab.allow_mass_change = true;
+    let user = some_membership(&lab).member;
+    lab.simulator.reset_stats();
+    // Away while members are read, and back before the changes of that time are.
+    let slow = |path, skip, times| {
+        let delay = FaultAction::Delay { milliseconds: 700 };
+        FaultRule::new(path, delay).skip(skip).times(times)
+    };
+    lab.simulator.inject(slow(r"/\$batch", 1, 3)).unwrap();
+    lab.simulator.inject(slow("/delta", 0, 2)).unwrap();
+    let struck = async |faults| {
+        while lab.simulator.stats().faults < faults {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let changing = async {
+        struck(1).await;
+        change(&lab, Operation::Delete { id: user.clone() });
+        struck(4).await;
+        change(&lab, Operation::Restore { id: user.clone() });
+    };
+    let (report, ()) = tokio::join!(lab.sync(WantedMode::Full), changing);
+    assert_eq!(report.state, RunState::Processed, "{report:#?}");
+    lab.assert_equals_tenant("after the snapshot").await;
 }

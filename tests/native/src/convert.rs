@@ -1,5 +1,7 @@
 //! The core's values as the host's. Nothing is checked: nothing here is a stranger's.
 
+use std::path::PathBuf;
+
 use connector_host::directory::{
     Change, CursorPart, Member, MemberKind, Object, PageCommit, Partition, Removal, Stream,
 };
@@ -20,7 +22,11 @@ pub(crate) fn connection(connection: contract::Connection) -> Connection {
                     proof: match c.proof {
                         contract::Proof::ClientSecret(key) => Proof::ClientSecret(key),
                         contract::Proof::Certificate(key) => Proof::Certificate(key),
-                        contract::Proof::FederatedToken(key) => Proof::FederatedToken(key),
+                        // The file's place is of no use without a host's configuration.
+                        contract::Proof::FederatedToken(setting) => Proof::FederatedToken {
+                            setting,
+                            file: PathBuf::new(),
+                        },
                     },
                     audience: c.audience,
                 })
@@ -31,6 +37,7 @@ pub(crate) fn connection(connection: contract::Connection) -> Connection {
             window_ms: quota.window_ms,
             cost_header: quota.cost_header,
         }),
+        consent: connection.consent,
     }
 }
 
@@ -113,6 +120,7 @@ fn object(object: contract::Object) -> Object {
     Object {
         id: object.id,
         name: object.name,
+        kind: object.kind,
         document: object.document,
     }
 }

@@ -204,6 +204,10 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("seen", include_str!("migrations/0005_seen.sql")),
     ("cursor-run", include_str!("migrations/0006_cursor_run.sql")),
     ("kinds", include_str!("migrations/0007_kinds.sql")),
+    (
+        "former names",
+        include_str!("migrations/0008_former_names.sql"),
+    ),
 ];
 
 /// Makes names searchable that came before there was a search.

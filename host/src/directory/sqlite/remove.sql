@@ -84,6 +84,17 @@ SET state = 3, departure = t.how
 FROM staged_object AS t
 WHERE t.run = $1 AND t.how <> 0 AND object.key = t.object;
 
+INSERT INTO former_name (object, name)
+SELECT t.object, p.name
+FROM staged_object AS t
+CROSS JOIN profile AS p ON p.object = t.object
+WHERE t.run = $1 AND t.how = 3
+AND EXISTS (SELECT 1 FROM past_membership AS e WHERE e.member = t.object)
+ON CONFLICT (object) DO UPDATE SET name = excluded.name;
+
+DELETE FROM former_name
+WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how IN (1, 2));
+
 DELETE FROM profile
 WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how <> 0);
 

@@ -28,7 +28,9 @@ fn properties(object: Value) -> serde_json::Map<String, Value> {
 
 /// A new group without members.
 fn new_group(lab: &Lab, name: &str) -> String {
-    let properties = properties(json!({"displayName": name, "securityEnabled": true}));
+    let properties = properties(json!({
+        "displayName": name, "groupTypes": [], "securityEnabled": true, "mailEnabled": false
+    }));
     change(
         lab,
         Operation::Create {

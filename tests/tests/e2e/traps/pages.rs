@@ -8,7 +8,7 @@ use crate::lab::{Lab, small};
 /// A tenant of three pages of users, and of groups of more than a page.
 fn paged() -> SimulatorOptions {
     SimulatorOptions {
-        tenant: TenantSpec::sized(2_500, 4, 6_000, 5),
+        tenant: TenantSpec::sized(1_500, 4, 4_500, 5),
         ..SimulatorOptions::default()
     }
 }

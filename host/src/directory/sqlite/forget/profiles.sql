@@ -9,6 +9,8 @@ DELETE FROM label WHERE object IN (SELECT value FROM json_each($1));
 
 DELETE FROM profile WHERE object IN (SELECT value FROM json_each($1));
 
+DELETE FROM former_name WHERE object IN (SELECT value FROM json_each($1));
+
 DELETE FROM object WHERE key IN (SELECT value FROM json_each($1));
 
 -- Keys may come again, and then without being ordered.

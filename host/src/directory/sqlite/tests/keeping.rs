@@ -269,6 +269,7 @@ async fn a_store_of_an_older_version_becomes_searchable() {
         ALTER TABLE seen_object DROP COLUMN kind;
         ALTER TABLE profile DROP COLUMN group_kind;
         DROP TABLE joining;
+        DROP TABLE former_name;
         DROP INDEX past_membership_by_since;
         UPDATE run SET state = 'held' WHERE state = 'superseded';
         INSERT INTO staged_object (run, object, how) SELECT 2, key, 1 FROM object WHERE id = 'a';",

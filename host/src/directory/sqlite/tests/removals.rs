@@ -232,6 +232,36 @@ async fn users_whom_no_membership_reaches_are_dropped_where_that_is_wanted() {
 }
 
 #[tokio::test]
+async fn a_dropped_user_keeps_its_name_in_the_history_of_its_groups() {
+    let fixture = small().await;
+    let run = fixture.begin_dropping(Incremental, true).await;
+    let left = Change::MembersRemoved {
+        group: "g2".into(),
+        members: vec!["c".into()],
+    };
+    fixture.commit(run, vec![left]).await;
+    fixture.process(run).await;
+    assert_eq!(fixture.users().await, ["a", "b"]);
+    let filter = ChangeFilter {
+        member: Some("c".into()),
+        ..ChangeFilter::default()
+    };
+    let page = PageRequest::first(10);
+    let changes = fixture
+        .store
+        .membership_changes(fixture.connector, &filter, &page)
+        .await
+        .unwrap();
+    let names: Vec<&str> = changes
+        .items
+        .iter()
+        .map(|change| change.member.name.as_str())
+        .collect();
+    assert_eq!(names, ["name of c", "name of c"]);
+    fixture.check_counters().await;
+}
+
+#[tokio::test]
 async fn a_user_who_comes_and_goes_in_one_run_was_neither_added_nor_removed() {
     let fixture = small().await;
     for _ in 0..2 {

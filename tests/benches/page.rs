@@ -13,7 +13,7 @@ use connector_host::limits::Limits;
 use connector_host::plugin::{Engine, Plugin, RunRequest, Session};
 use connector_host::run;
 use connector_host::settings::Settings;
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput};
 use entra_core::native::{self, Answer, Grant, Refusal, Request, Surroundings, Unsent, contract};
 use harness::simulator::{Simulator, SimulatorOptions, TenantSpec};
 use harness::{artefacts, host};
@@ -25,8 +25,11 @@ mod surroundings;
 
 use surroundings::Outside;
 
-criterion_group!(benches, pages);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    pages(&mut criterion);
+    criterion.final_summary();
+}
 
 /// Answers everything with what was answered first, without a line.
 struct Replay {

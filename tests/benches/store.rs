@@ -6,7 +6,7 @@ use std::sync::Arc;
 use connector_host::directory::{
     self, Change, Directory, Member, MemberKind, Mode, NewRun, Object, PageCommit, RunKey,
 };
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput};
 use tokio::runtime::Runtime;
 
 /// Users that there are, whom memberships name.
@@ -17,8 +17,11 @@ const PAGE: u64 = 999;
 const GROUPS: u64 = 20;
 const MEMBERS: u64 = 100;
 
-criterion_group!(benches, commits);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    commits(&mut criterion);
+    criterion.final_summary();
+}
 
 /// A directory with a run that goes on.
 struct Store {

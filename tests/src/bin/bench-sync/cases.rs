@@ -136,7 +136,7 @@ impl Session {
                         })
                         .await?;
                 }
-                rounds.push(self.programs.from_nothing(*program, tenant, quota).await?);
+                rounds.push(self.programs.first_run(*program, tenant, quota).await?);
             }
         }
         for (program, rounds) in here.iter().zip(&rounds) {

@@ -122,7 +122,7 @@ impl Programs {
     }
 
     /// One run of a program that has stored nothing yet.
-    pub(crate) async fn from_nothing(
+    pub(crate) async fn first_run(
         &self,
         program: Program,
         tenant: &Tenant,

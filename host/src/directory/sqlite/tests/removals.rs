@@ -257,7 +257,7 @@ async fn a_dropped_user_keeps_its_name_in_the_history_of_its_groups() {
         .iter()
         .map(|change| change.member.name.as_str())
         .collect();
-    assert_eq!(names, ["name of c", "name of c"]);
+    assert_eq!(names, ["Name of c", "Name of c"]);
     fixture.check_counters().await;
 }
 

@@ -1,63 +1,20 @@
 //! What an administrator configures, checked.
 
 mod catalogue;
+mod credential;
 
 pub(crate) use catalogue::catalogue;
+pub(crate) use credential::{CERTIFICATE, Credential, SECRET, TOKEN_FILE};
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use crate::contract::{
-    Authentication, ClientCredentials, Connection, Problem, Proof, Quota, Settings as Document,
+    Authentication, ClientCredentials, Connection, Problem, Quota, Settings as Document,
 };
 use crate::graph::url;
-
-/// Keys of the secrets, which stay in the host.
-pub(crate) const SECRET: &str = "clientSecret";
-pub(crate) const CERTIFICATE: &str = "clientCertificate";
-/// By the contract: the certificate's key with `Password` behind it.
-const CERTIFICATE_PASSWORD: &str = "clientCertificatePassword";
-/// Key of the setting that names a file with a federated token.
-pub(crate) const TOKEN_FILE: &str = "federatedTokenFile";
-const SECRETS: [&str; 3] = [SECRET, CERTIFICATE, CERTIFICATE_PASSWORD];
-
-/// What proves that it is the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Credential {
-    Secret,
-    Certificate,
-    TokenFile,
-}
-
-impl Credential {
-    /// Key of the setting that gives it.
-    pub(crate) fn key(self) -> &'static str {
-        match self {
-            Self::Secret => SECRET,
-            Self::Certificate => CERTIFICATE,
-            Self::TokenFile => TOKEN_FILE,
-        }
-    }
-
-    /// Its name in a sentence.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Secret => "client secret",
-            Self::Certificate => "certificate",
-            Self::TokenFile => "federated token",
-        }
-    }
-
-    fn proof(self) -> Proof {
-        let key = self.key().to_owned();
-        match self {
-            Self::Secret => Proof::ClientSecret(key),
-            Self::Certificate => Proof::Certificate(key),
-            Self::TokenFile => Proof::FederatedToken(key),
-        }
-    }
-}
+use credential::SECRETS;
 
 /// A Microsoft cloud; tokens of one are of no use in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -384,71 +341,6 @@ impl Reader<'_> {
         None
     }
 
-    /// The one credential that is given.
-    fn credential(&mut self, secrets: &[String]) -> Option<Credential> {
-        for key in secrets
-            .iter()
-            .filter(|key| !SECRETS.contains(&key.as_str()))
-        {
-            let remedy = format!("Remove it, or use one of: {}.", SECRETS.join(", "));
-            self.problem(key.clone(), "There is no such secret setting.", remedy);
-        }
-        let has_secret = |key: &str| secrets.iter().any(|given| given == key);
-        let names_file = !matches!(self.values.get(TOKEN_FILE), None | Some(Value::Null));
-        let given: Vec<Credential> = [
-            (Credential::Secret, has_secret(SECRET)),
-            (Credential::Certificate, has_secret(CERTIFICATE)),
-            (Credential::TokenFile, names_file),
-        ]
-        .into_iter()
-        .filter_map(|(credential, is_given)| is_given.then_some(credential))
-        .collect();
-        if has_secret(CERTIFICATE_PASSWORD) && !has_secret(CERTIFICATE) {
-            self.problem(
-                CERTIFICATE_PASSWORD,
-                "There is no certificate that it could open.",
-                format!("Give `{CERTIFICATE}` too, or leave the password out."),
-            );
-        }
-        match given.as_slice() {
-            [] => {
-                self.problem(
-                    SECRET,
-                    "There is no credential.",
-                    format!(
-                        "Create a client secret under `Certificates & secrets` and give its value, or give `{CERTIFICATE}` or `{TOKEN_FILE}` in its place."
-                    ),
-                );
-                None
-            }
-            [Credential::TokenFile] => self.token_file(),
-            [one] => Some(*one),
-            [first, others @ ..] => {
-                let key = others.last().unwrap_or(first).key();
-                let keys: Vec<&str> = given.iter().map(|one| one.key()).collect();
-                self.problem(
-                    key,
-                    format!("There is more than one credential: {}.", keys.join(", ")),
-                    "Keep the one that the application signs in with, and leave out the others.",
-                );
-                None
-            }
-        }
-    }
-
-    fn token_file(&mut self) -> Option<Credential> {
-        let path = self.text(TOKEN_FILE)?;
-        if path.starts_with('/') {
-            return Some(Credential::TokenFile);
-        }
-        self.problem(
-            TOKEN_FILE,
-            "It is not an absolute path.",
-            "Give the path from the root, as the environment variable `AZURE_FEDERATED_TOKEN_FILE` has it.",
-        );
-        None
-    }
-
     fn groups(&mut self) -> Option<Scope> {
         const KEY: &str = "groups";
         let entries = match self.values.get(KEY) {
@@ -493,40 +385,32 @@ impl Reader<'_> {
     }
 
     fn priority(&mut self) -> Option<Priority> {
-        const KEY: &str = "snapshotStrategy";
-        if matches!(self.values.get(KEY), None | Some(Value::Null)) {
-            return Some(Priority::Fastest);
-        }
-        let name = self.text(KEY)?;
-        let found = Priority::ALL.into_iter().find(|(_, own, _)| *own == name);
-        if found.is_none() {
-            let names = Priority::ALL.map(|(_, own, _)| own).join(", ");
-            self.problem(
-                KEY,
-                "There is no such strategy.",
-                format!("Use one of: {names}."),
-            );
-        }
-        found.map(|(priority, ..)| priority)
+        let all = Priority::ALL.map(|(priority, name, _)| (name, priority));
+        self.one_of("snapshotStrategy", all, "There is no such strategy.")
     }
 
     fn cloud(&mut self) -> Option<Cloud> {
-        const KEY: &str = "cloud";
-        let [global, ..] = CLOUDS;
-        if matches!(self.values.get(KEY), None | Some(Value::Null)) {
-            return Some(global);
+        let all = CLOUDS.map(|cloud| (cloud.name, cloud));
+        self.one_of("cloud", all, "There is no such cloud.")
+    }
+
+    /// The choice of a name; the first where none is given.
+    fn one_of<T: Copy, const N: usize>(
+        &mut self,
+        key: &str,
+        all: [(&str, T); N],
+        unknown: &str,
+    ) -> Option<T> {
+        if matches!(self.values.get(key), None | Some(Value::Null)) {
+            return all.first().map(|(_, usual)| *usual);
         }
-        let name = self.text(KEY)?;
-        let cloud = CLOUDS.into_iter().find(|cloud| cloud.name == name);
-        if cloud.is_none() {
-            let names = CLOUDS.map(|cloud| cloud.name).join(", ");
-            self.problem(
-                KEY,
-                "There is no such cloud.",
-                format!("Use one of: {names}."),
-            );
+        let given = self.text(key)?;
+        let found = all.iter().find(|(name, _)| *name == given);
+        if found.is_none() {
+            let names = all.map(|(name, _)| name).join(", ");
+            self.problem(key, unknown, format!("Use one of: {names}."));
         }
-        cloud
+        found.map(|(_, choice)| *choice)
     }
 
     fn endpoint(&mut self, key: &str, default: Option<&str>) -> Option<String> {

@@ -2,7 +2,8 @@
 
 use crate::contract::{Choice, Setting, SettingKind};
 
-use super::{CERTIFICATE, CERTIFICATE_PASSWORD, CLOUDS, Priority, SECRET, TOKEN_FILE};
+use super::credential::CERTIFICATE_PASSWORD;
+use super::{CERTIFICATE, CLOUDS, Priority, SECRET, TOKEN_FILE};
 
 /// Every setting, in the order in which to ask for it.
 pub(crate) fn catalogue() -> Vec<Setting> {

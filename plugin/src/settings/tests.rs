@@ -1,4 +1,6 @@
+use super::credential::CERTIFICATE_PASSWORD;
 use super::*;
+use crate::contract::Proof;
 
 const TENANT: &str = "11111111-1111-1111-1111-111111111111";
 const CLIENT: &str = "22222222-2222-2222-2222-222222222222";

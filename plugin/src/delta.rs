@@ -370,11 +370,13 @@ fn users(
     let asked = changes.to_ask(client, arrived.filter_map(|entry| entry.id.filled()));
     out.partitions = member_of::partitions(Of::Users, changes.stage, &asked)?;
     // They are in none of the groups in sync, unless their groups tell otherwise.
-    let strangers: BTreeSet<&str> = if run.users_come_with_groups() {
-        client.lacking(asked.into_iter()).into_iter().collect()
-    } else {
-        BTreeSet::new()
+    let strangers = match (run.users_come_with_groups(), changes.amid) {
+        (false, _) => Vec::new(),
+        (true, true) => client.lacking(asked.into_iter()),
+        // Asked are those that the host lacks.
+        (true, false) => asked,
     };
+    let strangers: BTreeSet<&str> = strangers.into_iter().collect();
     for entry in entries {
         let id = entry.id.get().unwrap_or_default();
         if entry.removed.is_none() && strangers.contains(id) {

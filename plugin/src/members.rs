@@ -126,13 +126,7 @@ pub(crate) fn read_batch(
     let mut again = Vec::new();
     let mut wait = Wait::default();
     for (group, part) in rest.groups.iter().zip(parts) {
-        let verdict = part.map_or(
-            Verdict::Again {
-                throttled: false,
-                after: None,
-            },
-            |part| part.verdict(),
-        );
+        let verdict = part.map_or(Verdict::MISSING, |part| part.verdict());
         let trouble = match verdict {
             Verdict::Good(body) => {
                 match take(run, client, group, body.as_bytes(), false) {

@@ -15,6 +15,7 @@ use crate::graph::{Area, Client, Failure, malformed};
 use crate::members;
 use crate::model::{Group, Listing, User};
 use crate::run::{Run, page};
+use crate::snapshot::size::first_path;
 use crate::snapshot::{area, mark};
 use crate::state::{GroupRef, Of, READ, Work};
 
@@ -31,10 +32,7 @@ pub(crate) fn partitions() -> Result<Vec<Partition>, Fault> {
 
 /// First link of a round that brings everything.
 pub(crate) fn first_url(run: &Run<'_>, client: &Client<'_>, of: Of) -> String {
-    client.url(&match of {
-        Of::Users => format!("/users/delta?{}", run.select_users()),
-        Of::Groups => format!("/groups/delta?{},members", run.select_groups()),
-    })
+    client.url(&first_path(run, of))
 }
 
 /// A page of a round.

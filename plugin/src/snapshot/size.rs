@@ -72,9 +72,9 @@ pub(super) fn count(client: &mut Client<'_>, of: Of) -> Result<Option<u64>, Faul
     })
 }
 
-/// Path of the first page of a stream of changes that begins now.
-fn latest_path(run: &Run<'_>, of: Of) -> String {
-    let path = match of {
+/// Path of the first page of a stream of changes; without a token, its first round brings everything.
+pub(crate) fn first_path(run: &Run<'_>, of: Of) -> String {
+    match of {
         Of::Users => format!("/users/delta?{}", run.select_users()),
         Of::Groups => {
             let filter = match &run.settings.scope {
@@ -89,8 +89,12 @@ fn latest_path(run: &Run<'_>, of: Of) -> String {
             };
             format!("/groups/delta?{},members{filter}", run.select_groups())
         }
-    };
-    format!("{path}&$deltatoken=latest")
+    }
+}
+
+/// Path of the first page of a stream of changes that begins now.
+fn latest_path(run: &Run<'_>, of: Of) -> String {
+    format!("{}&$deltatoken=latest", first_path(run, of))
 }
 
 /// First link of a stream of changes that begins now.

@@ -208,6 +208,7 @@ const SCRIPTS: &[(&str, &str)] = &[
         "former names",
         include_str!("migrations/0008_former_names.sql"),
     ),
+    ("linked", include_str!("migrations/0009_linked.sql")),
 ];
 
 /// Makes names searchable that came before there was a search.

@@ -114,13 +114,5 @@ SET changed = $1, links = 0
 WHERE object IN (SELECT t.object FROM staged_object AS t WHERE t.run = $1 AND t.how = 0);
 
 UPDATE label
-SET links = CASE (SELECT o.state FROM object AS o WHERE o.key = label.object)
-    WHEN 1 THEN (
-        SELECT count(*)
-        FROM member_of AS e
-        CROSS JOIN object AS g ON g.key = e.grp
-        WHERE e.member = label.object AND g.kind = 1 AND g.state = 1
-    )
-    ELSE 0
-END
+SET links = (SELECT n.links FROM linked AS n WHERE n.object = label.object)
 WHERE kind = 0 AND object IN (SELECT t.member FROM staged_membership AS t WHERE t.run = $1);

@@ -1,8 +1,3 @@
 UPDATE label
-SET links = (
-    SELECT count(*)
-    FROM membership AS e
-    CROSS JOIN object AS m ON m.key = e.member
-    WHERE e.grp = label.object AND m.state <> 2
-)
+SET links = (SELECT n.links FROM linked AS n WHERE n.object = label.object)
 WHERE kind = 1 AND object IN (SELECT value FROM json_each($1))

@@ -250,6 +250,7 @@ async fn a_store_of_an_older_version_becomes_searchable() {
         .unwrap();
     sqlx::raw_sql(
         "DELETE FROM directory_migration WHERE version > 2;
+        DROP VIEW linked;
         DROP TABLE label;
         DROP TABLE label_order;
         DROP TABLE labelling;

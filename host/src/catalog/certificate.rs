@@ -19,55 +19,47 @@ pub(in crate::catalog) type Certificates = BTreeMap<String, CertificateFacts>;
 type Changes = BTreeMap<String, SecretChange>;
 
 impl Catalog {
-    /// What may be known of the certificates that are among an owner's secrets once these changes are made.
+    /// Finds what keeps a connection's certificate from proving the client, once these changes are made to an owner's
+    /// secrets. Gives what may be known of the certificates that are then among them; one that can't be read is none.
     pub(in crate::catalog) async fn certificates(
-        &self,
-        owner: Uuid,
-        changes: &Changes,
-    ) -> Result<Certificates, CatalogError> {
-        let is_set = |change: &SecretChange| matches!(change, SecretChange::Set { .. });
-        if !changes.values().any(is_set) {
-            return Ok(Certificates::new());
-        }
-        let secrets = self.secrets_after(owner, changes).await?;
-        let looked = tokio::task::spawn_blocking(move || {
-            let known = secrets.iter().filter_map(|(key, secret)| {
-                if !may_be_certificate(secret.expose_secret()) {
-                    return None;
-                }
-                let password = secrets.get(&password_key(key));
-                let certificate = ClientCertificate::read(secret, password).ok()?;
-                Some((key.clone(), certificate.facts().clone()))
-            });
-            known.collect()
-        });
-        // What isn't known is left out, as where a certificate can't be read.
-        Ok(looked.await.unwrap_or_default())
-    }
-
-    /// Finds what keeps a connection's certificate from proving the client.
-    pub(in crate::catalog) async fn check_certificate(
         &self,
         connection: Option<&Connection>,
         owner: Uuid,
         changes: &Changes,
         findings: &mut Findings,
-    ) -> Result<(), CatalogError> {
-        let Some(Authentication::ClientCredentials(credentials)) =
-            connection.map(|connection| &connection.authentication)
-        else {
-            return Ok(());
-        };
-        let Proof::Certificate(key) = &credentials.proof else {
-            return Ok(());
-        };
-        let (secrets, key) = (self.secrets_after(owner, changes).await?, key.clone());
-        let judged = tokio::task::spawn_blocking(move || valid_certificate(&secrets, &key)).await;
-        if let Ok(Err(EgressError::Certificate { key, source })) = judged {
+    ) -> Result<Certificates, CatalogError> {
+        let is_set = |change: &SecretChange| matches!(change, SecretChange::Set { .. });
+        let proof = connection.and_then(proof).map(str::to_owned);
+        if proof.is_none() && !changes.values().any(is_set) {
+            return Ok(Certificates::new());
+        }
+        let secrets = self.secrets_after(owner, changes).await?;
+        // Opening an encrypted one may take a second.
+        let read = tokio::task::spawn_blocking(move || {
+            let mut known = Certificates::new();
+            let mut mistake = None;
+            for (key, secret) in &secrets {
+                let certificate = if proof.as_deref() == Some(key) {
+                    valid_certificate(&secrets, key)
+                        .map_err(|error| mistake = Some(error))
+                        .ok()
+                } else if may_be_certificate(secret.expose_secret()) {
+                    ClientCertificate::read(secret, secrets.get(&password_key(key))).ok()
+                } else {
+                    None
+                };
+                if let Some(certificate) = certificate {
+                    known.insert(key.clone(), certificate.facts().clone());
+                }
+            }
+            (known, mistake)
+        });
+        let (known, mistake) = read.await.unwrap_or_default();
+        if let Some(EgressError::Certificate { key, source }) = mistake {
             let path = format!("secrets.{key}");
             findings.add(path, sentence(&source.to_string()), source.remedy());
         }
-        Ok(())
+        Ok(known)
     }
 
     /// An owner's secrets once these changes are made.
@@ -88,6 +80,17 @@ impl Catalog {
             }
         }
         Ok(secrets)
+    }
+}
+
+/// The secret with the certificate that proves a connection's client.
+fn proof(connection: &Connection) -> Option<&str> {
+    match &connection.authentication {
+        Authentication::ClientCredentials(credentials) => match &credentials.proof {
+            Proof::Certificate(key) => Some(key),
+            Proof::ClientSecret(_) | Proof::FederatedToken { .. } => None,
+        },
+        Authentication::None | Authentication::Bearer { .. } => None,
     }
 }
 

@@ -55,6 +55,9 @@ use client::Recipe;
 pub(crate) use client::for_operator;
 pub(crate) use proof::{certificate as valid_certificate, password_key};
 
+/// Days before a credential's end from which on it is told that it ends.
+pub(crate) const ENDS_SOON_DAYS: i64 = 30;
+
 /// The values of secret settings by key.
 pub type Secrets = BTreeMap<String, SecretString>;
 

@@ -6,7 +6,7 @@
 //! next one for the same connector.
 
 mod begin;
-mod certificate;
+mod connect;
 mod guard;
 mod patience;
 mod progress;
@@ -18,18 +18,19 @@ use std::time::{Duration, Instant};
 
 use tracing::Instrument;
 
-use crate::contract::{Fault, FaultKind, GroupLink, Opening, Problem, TransformMap};
+use crate::contract::{Fault, FaultKind, GroupLink, Opening, TransformMap};
 use crate::directory::{
     Cursor, Directory, DirectoryError, Finish, Mode, OpenPartition, PageRequest, Removals, Run,
     RunState, Tally,
 };
-use crate::egress::{Egress, EgressError, Limits as EgressLimits, Usage};
+use crate::egress::{Egress, Usage};
 use crate::journal::Level;
-use crate::limits::{Guard, Limits, Patience};
-use crate::plugin::{CallError, Plugin, RunLog, RunRequest, Session};
+use crate::limits::{Guard, Patience};
+use crate::plugin::{Plugin, RunRequest, Session};
 use crate::settings::Settings;
 use crate::telemetry;
 
+pub use connect::{ConnectError, Connected, connect};
 pub use progress::{Interrupt, Peaks, Progress, Reading, Traffic};
 pub use report::{
     EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HELD, EXIT_PARTIAL, EXIT_PROCESSED, Failure, LimitUse,
@@ -39,6 +40,7 @@ pub use report::{
 pub(crate) use report::NOT_BEGUN;
 
 use begin::Begun;
+use connect::log_of;
 use patience::{Next, Tries};
 use read::{Failures, ReadEnd, Reader};
 
@@ -75,108 +77,6 @@ pub enum WantedMode {
     Full,
     /// Incremental; a failure where that is not possible yet.
     Incremental,
-}
-
-/// Where and how a job reaches its source.
-#[derive(Debug, Clone)]
-pub struct Connected {
-    /// For the instances of this job.
-    pub session: Session,
-}
-
-/// Why a job can't reach its source.
-#[derive(Debug)]
-pub enum ConnectError {
-    /// The settings are wrong.
-    Problems(Vec<Problem>),
-    /// The plugin failed, or asks for what the operator didn't grant.
-    Fault(Fault),
-}
-
-/// Validates a job's settings and opens its way out.
-///
-/// # Errors
-/// [`ConnectError`]; nothing was stored and no request was sent.
-pub async fn connect(
-    plugin: &Plugin,
-    settings: &Settings,
-    egress: &Arc<Egress>,
-) -> Result<Connected, ConnectError> {
-    let call = |error: CallError| ConnectError::Fault(error.into_fault());
-    let mut instance = plugin.open(None).await.map_err(call)?;
-    let connection = instance
-        .connect(&settings.plugin)
-        .await
-        .map_err(call)?
-        .map_err(ConnectError::Problems)?;
-    let opening = {
-        let (egress, secrets) = (Arc::clone(egress), settings.secrets.clone());
-        let (hosts, limits) = (
-            plugin.description().hosts.clone(),
-            egress_limits(plugin.limits()),
-        );
-        // An encrypted certificate takes its time.
-        tokio::task::spawn_blocking(move || egress.gateway(connection, &hosts, secrets, limits))
-    };
-    let opened = opening.await.map_err(|error| {
-        ConnectError::Fault(Fault {
-            kind: FaultKind::Transient,
-            code: "egress.aborted".into(),
-            message: error.to_string(),
-            remedy: None,
-            setting: None,
-        })
-    })?;
-    let gateway = opened.map_err(|error| ConnectError::Fault(egress_fault(&error)))?;
-    Ok(Connected {
-        session: Session {
-            gateway,
-            log: Arc::new(log_of(plugin)),
-            directory: None,
-        },
-    })
-}
-
-fn log_of(plugin: &Plugin) -> RunLog {
-    let limits = plugin.limits();
-    RunLog::new(
-        &plugin.description().id(),
-        limits.log_lines,
-        limits.log_line_bytes,
-    )
-}
-
-fn egress_limits(limits: &Limits) -> EgressLimits {
-    EgressLimits {
-        max_requests: limits.requests,
-        max_in_flight: limits.in_flight_requests,
-        max_request_bytes: limits.request_bytes,
-        max_response_bytes: limits.response_bytes,
-        max_total_response_bytes: limits.total_response_bytes,
-    }
-}
-
-fn egress_fault(error: &EgressError) -> Fault {
-    let (code, remedy, setting) = match error {
-        EgressError::Certificate { key, source } => (source.code(), source.remedy(), key),
-        EgressError::TokenFile { key, source } => ("egress.token-file", source.remedy(), key),
-        _ => {
-            return Fault {
-                kind: FaultKind::Configuration,
-                code: "egress.denied".into(),
-                message: error.to_string(),
-                remedy: None,
-                setting: None,
-            };
-        }
-    };
-    Fault {
-        kind: FaultKind::Configuration,
-        code: code.into(),
-        message: error.to_string(),
-        remedy: Some(remedy.to_owned()),
-        setting: Some(setting.clone()),
-    }
 }
 
 /// Carries out a job and tells what it did. Progress can be watched meanwhile, and the run be

@@ -1,15 +1,14 @@
 //! What becomes of a fault: the policy, without any doing.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio::time::Instant;
 
 use crate::contract::{Fault, FaultKind};
 use crate::limits::Patience;
-
-use tokio::time::Instant;
 
 /// What to do after a fault.
 #[derive(Debug, PartialEq, Eq)]
@@ -85,7 +84,7 @@ pub(super) struct Budget {
     pages: AtomicU64,
     retries: AtomicU64,
     last_page: Mutex<Instant>,
-    spent: std::sync::atomic::AtomicBool,
+    spent: AtomicBool,
 }
 
 impl Budget {
@@ -97,7 +96,7 @@ impl Budget {
             pages: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             last_page: Mutex::new(Instant::now()),
-            spent: std::sync::atomic::AtomicBool::new(false),
+            spent: AtomicBool::new(false),
         }
     }
 

@@ -83,9 +83,9 @@ impl Catalog {
         let connection = examined
             .as_ref()
             .and_then(|examined| examined.connection.as_ref());
-        self.check_certificate(connection, id, &secrets, findings)
+        let certificates = self
+            .certificates(connection, id, &secrets, findings)
             .await?;
-        let certificates = self.certificates(id, &secrets).await?;
         let data_model = examined.map(|examined| DataModelName::of(&examined.description));
         if let (Some(meant), Some(declared)) = (&new.data_model, &data_model)
             && meant != declared
@@ -195,6 +195,8 @@ impl Catalog {
             .values()
             .all(|change| matches!(change, SecretChange::Note { .. }));
         let same = after.wanted() == before.wanted() && after.settings == before.settings;
+        // Without a new secret there is none.
+        let mut certificates = Certificates::new();
         if !same || !only_notes {
             let wanted = after.wanted();
             let examined = self
@@ -203,7 +205,8 @@ impl Catalog {
             if let Some(examined) = examined {
                 after.data_model = DataModelName::of(&examined.description);
                 let connection = examined.connection.as_ref();
-                self.check_certificate(connection, id, &secrets, &mut findings)
+                certificates = self
+                    .certificates(connection, id, &secrets, &mut findings)
                     .await?;
             }
         }
@@ -212,7 +215,6 @@ impl Catalog {
         if changes.is_empty() {
             return Ok(before);
         }
-        let certificates = self.certificates(id, &secrets).await?;
         self.database
             .write(async |connection| {
                 // What was validated is what is changed.

@@ -50,34 +50,22 @@ impl Catalog {
         }))
     }
 
-    /// The page where what must be granted is granted for these settings; none where the plugin knows none, or takes
-    /// exception to the settings.
-    ///
-    /// # Errors
-    /// Where the registry fails.
+    /// The page where what must be granted is granted for these settings; none where the plugin knows none, or
+    /// anything is wrong, of which whoever saves or tests the settings is told.
     pub async fn consent(
         &self,
         wanted: &Wanted,
         settings: &Map<String, Value>,
         secrets: &BTreeSet<String>,
-    ) -> Result<Option<String>, CatalogError> {
+    ) -> Option<String> {
         let mut findings = Findings::default();
-        let Some(description) = self.declared(wanted, &mut findings).await? else {
-            return Ok(None);
-        };
-        form::check(&description, settings, secrets, &mut findings);
-        if findings.end().is_err() {
-            return Ok(None);
-        }
-        let settings = form::for_plugin(&description, settings, secrets);
-        Ok(match self.types.connect(wanted, &settings).await {
-            Ok(connection) => connection.ok().and_then(|connection| connection.consent),
-            Err(error) => {
-                // Whoever saves or tests these settings is told.
-                tracing::debug!(%error, "no page for consent");
-                None
-            }
-        })
+        let examined = self
+            .examine(wanted, settings, secrets, &mut findings)
+            .await
+            .inspect_err(|error| tracing::debug!(%error, "no page for consent"))
+            .ok()??;
+        findings.end().ok()?;
+        examined.connection?.consent
     }
 
     /// What a plugin declares; that it can't be had is found.

@@ -10,9 +10,7 @@ use utoipa::ToSchema;
 
 use super::Connector;
 use crate::catalog::types::ConnectorType;
-
-/// Days before a secret expires from which on it is told.
-const EXPIRES_SOON_DAYS: i64 = 30;
+use crate::egress::ENDS_SOON_DAYS;
 
 /// Something that an administrator should look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -81,7 +79,7 @@ fn expiry((name, what): (&str, &str), last_day: Date, today: Date) -> Option<War
         ));
     }
     let soon = today
-        .checked_add(Span::new().days(EXPIRES_SOON_DAYS))
+        .checked_add(Span::new().days(ENDS_SOON_DAYS))
         .is_ok_and(|soon| last_day <= soon);
     soon.then(|| {
         warning(

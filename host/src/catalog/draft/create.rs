@@ -52,13 +52,9 @@ impl Catalog {
             )
             .await?;
         let connection = examined.and_then(|examined| examined.connection);
-        self.check_certificate(
-            connection.as_ref(),
-            draft.id,
-            &BTreeMap::new(),
-            &mut findings,
-        )
-        .await?;
+        let changes = BTreeMap::new();
+        self.certificates(connection.as_ref(), draft.id, &changes, &mut findings)
+            .await?;
         findings.end()
     }
 

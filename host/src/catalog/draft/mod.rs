@@ -199,7 +199,9 @@ impl Catalog {
         let mut findings = Findings::default();
         let secrets = secrets.read(&mut findings);
         findings.end()?;
-        let certificates = self.certificates(id, &secrets).await?;
+        let certificates = self
+            .certificates(None, id, &secrets, &mut Findings::default())
+            .await?;
         self.database
             .write(async |connection| {
                 let before = self.find_draft(connection, owner, id).await?;

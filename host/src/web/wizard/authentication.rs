@@ -59,7 +59,7 @@ async fn shown(
     let answers = draft.answers.clone();
     let (wanted, secrets) = (draft.wanted(), draft.secret_keys());
     let consent = plane.catalog.consent(&wanted, &answers.settings, &secrets);
-    let consent = consent.await?;
+    let consent = consent.await;
     Ok(AuthenticationPage {
         shell: author.shell,
         frame: Frame::new(&draft, &description, Step::Authentication),

@@ -148,7 +148,7 @@ async fn shown(
     let secrets = connector.secrets.iter().map(|note| note.name.clone());
     let secrets = secrets.collect();
     let consent = plane.catalog.consent(&wanted, &filled.settings, &secrets);
-    let consent = consent.await?;
+    let consent = consent.await;
     let but = group_choice(&description).map(|setting| setting.key.as_str());
     Ok(EditPage {
         shell,

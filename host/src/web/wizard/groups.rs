@@ -22,10 +22,10 @@ use crate::api::Plane;
 use crate::api::extract::{Path, Query};
 use crate::api::problem::{FieldError, Problem};
 use crate::catalog::ConnectorDraft;
-use crate::contract::{self, Description, Setting};
+use crate::contract::{self, Candidates, Description, Setting};
 
 /// Longest search text, and longest place of a page, in bytes.
-pub(super) const QUERY_BYTES: usize = 2 << 10;
+const QUERY_BYTES: usize = 2 << 10;
 
 pub(super) fn routes() -> Router<Plane> {
     Router::new().route("/connectors/new/{draft}/groups", get(form).post(save))
@@ -38,6 +38,22 @@ pub(super) struct Search {
     /// Where the page of the source begins.
     #[serde(default)]
     pub(super) page: String,
+}
+
+impl Search {
+    /// What names are to begin with.
+    pub(super) fn name(&self) -> Option<&str> {
+        Some(self.search.trim()).filter(|text| !text.is_empty())
+    }
+
+    /// Where the page of the source begins.
+    pub(super) fn place(&self) -> Option<&str> {
+        Some(self.page.trim()).filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn is_too_long(&self) -> bool {
+        self.search.len() > QUERY_BYTES || self.page.len() > QUERY_BYTES
+    }
 }
 
 /// A group that was chosen.
@@ -58,7 +74,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    pub(super) fn new(group: contract::Candidate, chosen: &BTreeSet<&str>) -> Self {
+    fn new(group: contract::Candidate, chosen: &BTreeSet<&str>) -> Self {
         Self {
             value: pick(&group.id, &group.name),
             is_chosen: chosen.contains(group.id.as_str()),
@@ -76,10 +92,37 @@ pub(super) fn pick(id: &str, name: &str) -> String {
 
 /// What the source said.
 #[derive(Default)]
-struct Found {
-    candidates: Vec<Candidate>,
-    next: Option<String>,
-    problem: Option<Problem>,
+pub(super) struct Found {
+    pub(super) candidates: Vec<Candidate>,
+    /// What leads to more.
+    pub(super) next: Option<String>,
+    pub(super) problem: Option<Problem>,
+}
+
+impl Found {
+    /// Of an answer, in which `next` is where its next page begins; that the source doesn't answer is told in the place
+    /// of the answer.
+    pub(super) fn of(
+        answer: Result<Candidates, Problem>,
+        chosen: &BTreeSet<&str>,
+    ) -> Result<Self, Problem> {
+        match answer {
+            Ok(found) => Ok(Self {
+                candidates: found
+                    .groups
+                    .into_iter()
+                    .map(|group| Candidate::new(group, chosen))
+                    .collect(),
+                next: found.next,
+                problem: None,
+            }),
+            Err(problem) if problem.status < 500 => Ok(Self {
+                problem: Some(problem),
+                ..Self::default()
+            }),
+            Err(problem) => Err(problem),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -155,54 +198,31 @@ fn chosen(draft: &ConnectorDraft, value: Option<&Value>) -> Vec<Chosen> {
     .collect()
 }
 
-/// Asks the source; that it doesn't answer is told in the place of the answer.
+/// Asks the source.
 async fn find(
     plane: &Plane,
     draft: &ConnectorDraft,
     chosen: &[Chosen],
     search: &Search,
 ) -> Result<Found, Problem> {
-    let is_ready = draft.answers.done.contains(Step::Authentication.word());
-    if !is_ready || search.search.len() > QUERY_BYTES || search.page.len() > QUERY_BYTES {
-        let what = if is_ready {
-            "What is looked for is too long."
-        } else {
-            "Groups can be looked for once settings and secrets are in order."
-        };
-        return Ok(Found {
-            problem: Some(Problem::conflict("wizard.authentication", what)),
-            ..Found::default()
-        });
-    }
-    let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let (name, place) = (given(search.search.trim()), given(&search.page));
-    let asked = plane
-        .catalog
-        .discover_draft(draft, name.as_deref(), place.as_deref())
-        .await;
-    let found = match asked.map_err(Problem::from) {
-        Ok(found) => found,
-        Err(problem) if problem.status < 500 => {
-            return Ok(Found {
-                problem: Some(problem),
-                ..Found::default()
-            });
-        }
-        Err(problem) => return Err(problem),
+    let not_asked = |what| Err(Problem::conflict("wizard.authentication", what));
+    let answer = if !draft.answers.done.contains(Step::Authentication.word()) {
+        not_asked("Groups can be looked for once settings and secrets are in order.")
+    } else if search.is_too_long() {
+        not_asked("What is looked for is too long.")
+    } else {
+        let asked = plane
+            .catalog
+            .discover_draft(draft, search.name(), search.place());
+        asked.await.map_err(Problem::from)
     };
     let ids: BTreeSet<&str> = chosen.iter().map(|group| group.id.as_str()).collect();
-    let candidates = found.groups.into_iter();
-    let candidates = candidates.map(|group| Candidate::new(group, &ids));
-    let path = Step::Groups.address(draft.id);
-    let next = |page: String| {
+    let mut found = Found::of(answer, &ids)?;
+    found.next = found.next.map(|page| {
         let parameters = [("search", search.search.as_str()), ("page", page.as_str())];
-        address(&path, &parameters)
-    };
-    Ok(Found {
-        candidates: candidates.collect(),
-        next: found.next.map(next),
-        problem: None,
-    })
+        address(&Step::Groups.address(draft.id), &parameters)
+    });
+    Ok(found)
 }
 
 async fn save(

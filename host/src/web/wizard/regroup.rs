@@ -16,7 +16,7 @@ use super::super::page::{Answer, again, done, page};
 use super::super::sent::Sent;
 use super::super::settings_form::{ALL, beside_fields, group_choice};
 use super::super::shell::{Administers, Shell};
-use super::groups::{Candidate, QUERY_BYTES, Search, about, added, pick};
+use super::groups::{Found, Search, about, added, pick};
 use crate::api::Plane;
 use crate::api::directory::key_of;
 use crate::api::extract::{Path, Query};
@@ -60,10 +60,7 @@ struct GroupsPage {
     all: bool,
     chosen: Vec<Chosen>,
     search: Search,
-    candidates: Vec<Candidate>,
-    next: Option<String>,
-    /// Why the source can't be asked.
-    trouble: Option<Problem>,
+    found: Found,
     mistakes: Mistakes,
     revision: i64,
     is_stale: bool,
@@ -152,35 +149,19 @@ async fn shown(
     filled: Filled,
 ) -> Result<GroupsPage, Problem> {
     let ids: BTreeSet<&str> = filled.chosen.iter().map(|(id, _)| id.as_str()).collect();
-    let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let (name, place) = (given(&filled.search.search), given(&filled.search.page));
-    let is_long = [&name, &place]
-        .into_iter()
-        .flatten()
-        .any(|text| text.len() > QUERY_BYTES);
-    let found = if is_long {
+    let answer = if filled.search.is_too_long() {
         Err(Problem::conflict(
             "connector.search",
             "What is looked for is too long.",
         ))
     } else {
-        let (name, place) = (name.as_deref(), place.as_deref());
+        let (name, place) = (filled.search.name(), filled.search.place());
         let asked = plane
             .catalog
             .discover(Draft::saved(connector.id), name, place);
         asked.await.map_err(Problem::from)
     };
-    let (candidates, next, trouble) = match found {
-        Ok(found) => {
-            let of = found
-                .groups
-                .into_iter()
-                .map(|group| Candidate::new(group, &ids));
-            (of.collect(), found.next, None)
-        }
-        Err(problem) if problem.status < 500 => (Vec::new(), None, Some(problem)),
-        Err(problem) => return Err(problem),
-    };
+    let found = Found::of(answer, &ids)?;
     Ok(GroupsPage {
         shell,
         address: address_of(connector.id),
@@ -189,9 +170,7 @@ async fn shown(
         all: filled.all,
         chosen: filled.chosen.into_iter().map(Chosen::new).collect(),
         search: filled.search,
-        candidates,
-        next,
-        trouble,
+        found,
         mistakes: Mistakes::default(),
         revision: filled.revision,
         is_stale: false,

@@ -50,7 +50,7 @@ async fn a_restored_user_whose_groups_could_not_be_read_gets_them_in_the_next_ru
         .unwrap();
     lab.succeed().await;
     lab.simulator.mutate(&Operation::Restore { id }).unwrap();
-    let broken = FaultRule::new(r"/\$batch", status(503, "serviceUnavailable"));
+    let broken = FaultRule::new(r"/\$batch", status(403, "Authorization_RequestDenied"));
     lab.simulator.inject(broken).unwrap();
     let report = lab.sync(WantedMode::Auto).await;
     assert!(!report.failures.is_empty(), "{report:#?}");

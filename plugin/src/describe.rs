@@ -71,6 +71,22 @@ fn guide() -> Vec<Chapter> {
                 "Choose *Grant admin consent*; this needs a Privileged Role Administrator.",
             ],
         ),
+        chapter(
+            "With a certificate in place of the secret",
+            &[
+                "In the application open *Certificates & secrets › Certificates*, choose *Upload certificate*, and give it the public part: a *.cer*, *.pem* or *.crt* file.",
+                "Give the certificate together with its private key here, as a *.pem* or *.pfx* file. The key has to be RSA, of 2048 bits or more.",
+                "The *Thumbprint* that is listed there may be the SHA-1 one; here it is that of SHA-256.",
+            ],
+        ),
+        chapter(
+            "With a federated token in place of the secret",
+            &[
+                "Where the host runs as a workload to which a token file is given (a Kubernetes service account, say), nothing secret has to be kept.",
+                "In the application open *Certificates & secrets › Federated credentials*, choose *Add credential*, and give it the *Issuer* and the *Subject identifier* of the token, with the *Audience* *api://AzureADTokenExchange*.",
+                "Name the token's file here. Whoever operates the host has to allow its folder.",
+            ],
+        ),
     ]
 }
 

@@ -60,7 +60,7 @@ pub fn host(optimised: bool) -> anyhow::Result<&'static Path> {
     static DEBUG: OnceLock<PathBuf> = OnceLock::new();
     static RELEASE: OnceLock<PathBuf> = OnceLock::new();
     if optimised {
-        once(&RELEASE, || release("connector-host", HOST))
+        once(&RELEASE, || release(HOST))
     } else {
         once(&DEBUG, || {
             build(HOST, &["--package", "connector-host", "--bin", HOST])
@@ -86,7 +86,7 @@ pub fn tested_host() -> anyhow::Result<&'static Path> {
 /// Where it doesn't build.
 pub fn simulator() -> anyhow::Result<&'static Path> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    once(&BUILT, || release("harness", "graph-simulator"))
+    once(&BUILT, || release("graph-simulator"))
 }
 
 /// The plugin's core linked into a program, built for release.
@@ -95,16 +95,14 @@ pub fn simulator() -> anyhow::Result<&'static Path> {
 /// Where it doesn't build.
 pub fn native() -> anyhow::Result<&'static Path> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    once(&BUILT, || release("native-sync", "native-sync"))
+    once(&BUILT, || release("native-sync"))
 }
 
 const HOST: &str = "connector-host";
 
-fn release(package: &str, program: &str) -> anyhow::Result<PathBuf> {
-    build(
-        program,
-        &["--package", package, "--bin", program, "--release"],
-    )
+/// A program built for release, with the whole workspace's features: so all of them share their dependencies.
+fn release(program: &str) -> anyhow::Result<PathBuf> {
+    build(program, &["--workspace", "--bin", program, "--release"])
 }
 
 /// A plugin's component, built for release with these features.

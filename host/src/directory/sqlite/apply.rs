@@ -179,18 +179,20 @@ impl Store<'_> {
 
     /// Sets kind and state of objects.
     pub(super) async fn change(&mut self, objects: Vec<(&str, Entry)>) -> Result<()> {
-        if objects.is_empty() {
-            return Ok(());
-        }
-        let mut rows = Vec::with_capacity(objects.len());
+        let mut alike: BTreeMap<(i64, i64), Vec<i64>> = BTreeMap::new();
         for (id, entry) in objects {
-            rows.push((entry.key, kind_code(entry.kind), entry.state.code()));
+            let what = (kind_code(entry.kind), entry.state.code());
+            alike.entry(what).or_default().push(entry.key);
             self.names.set(self.run.connector, id, entry);
         }
-        sqlx::query(include_str!("change_objects.sql"))
-            .bind(serde_json::to_string(&rows)?)
-            .execute(&mut *self.connection)
-            .await?;
+        for ((kind, state), keys) in alike {
+            sqlx::query(include_str!("change_objects.sql"))
+                .bind(kind)
+                .bind(state)
+                .bind(serde_json::to_string(&keys)?)
+                .execute(&mut *self.connection)
+                .await?;
+        }
         Ok(())
     }
 

@@ -1,7 +1,3 @@
 UPDATE object
-SET kind = new.kind, state = new.state
-FROM (
-    SELECT value ->> 0 AS key, value ->> 1 AS kind, value ->> 2 AS state
-    FROM json_each($1)
-) AS new
-WHERE object.key = new.key
+SET kind = $1, state = $2
+WHERE key IN (SELECT value FROM json_each($3))

@@ -71,9 +71,13 @@ pub(super) struct Label {
     pub(super) run: i64,
 }
 
-/// Adds labels of objects that are new. They come into their order with [`order`].
+/// Adds labels of objects that have none. Those of new objects come into their order with [`order`].
 pub(super) async fn add(connection: &mut SqliteConnection, labels: &[Label]) -> Result<()> {
-    insert(connection, include_str!("add_labels.sql"), labels).await
+    if labels.is_empty() {
+        return Ok(());
+    }
+    insert(connection, include_str!("add_labels.sql"), labels).await?;
+    reorder(connection, &keys(labels)?).await
 }
 
 /// Adds or changes labels of objects that may have one.
@@ -81,15 +85,24 @@ pub(super) async fn put(connection: &mut SqliteConnection, labels: &[Label]) -> 
     if labels.is_empty() {
         return Ok(());
     }
-    let keys: Vec<i64> = labels.iter().map(|label| label.object).collect();
-    let keys = serde_json::to_string(&keys)?;
+    let keys = keys(labels)?;
     sqlx::query(include_str!("unorder_labels.sql"))
         .bind(&keys)
         .execute(&mut *connection)
         .await?;
     insert(connection, include_str!("put_labels.sql"), labels).await?;
+    reorder(connection, &keys).await
+}
+
+fn keys(labels: &[Label]) -> Result<String> {
+    let keys: Vec<i64> = labels.iter().map(|label| label.object).collect();
+    Ok(serde_json::to_string(&keys)?)
+}
+
+/// Puts labels in order, as far as that of the others goes.
+async fn reorder(connection: &mut SqliteConnection, keys: &str) -> Result<()> {
     sqlx::query(include_str!("reorder_labels.sql"))
-        .bind(&keys)
+        .bind(keys)
         .execute(connection)
         .await?;
     Ok(())

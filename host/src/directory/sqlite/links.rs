@@ -64,10 +64,16 @@ pub(super) async fn recount_members(
 
 /// While the memberships by member catch up with what a run has added: of the users in these.
 pub(super) async fn recount_unsettled(connection: &mut SqliteConnection, run: i64) -> Result<()> {
-    sqlx::query(include_str!("links/recount_unsettled.sql"))
+    let has_many: bool = sqlx::query_scalar(include_str!("links/has_many_unsettled.sql"))
         .bind(run)
-        .execute(connection)
+        .fetch_one(&mut *connection)
         .await?;
+    let recount = if has_many {
+        sqlx::query(include_str!("links/recount_many.sql"))
+    } else {
+        sqlx::query(include_str!("links/recount_unsettled.sql")).bind(run)
+    };
+    recount.execute(connection).await?;
     Ok(())
 }
 

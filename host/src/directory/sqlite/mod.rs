@@ -56,8 +56,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How many read at the same time.
 const READERS: u32 = 4;
 /// Page caches in KiB, which SQLite wants negative. The writer's holds the tables that a run
-/// touches at random for some million memberships.
-const WRITER_CACHE: &str = "-32768";
+/// touches at random for some million memberships, and what one transaction of it changes.
+const WRITER_CACHE: &str = "-65536";
 const READER_CACHE: &str = "-8192";
 /// Rows that a connection reads ahead; for each time that it can't, two threads wake each other.
 const READ_AHEAD: usize = 512;
@@ -116,7 +116,7 @@ impl Sqlite {
         let unfinished = unfinished
             .map_err(|fault| fail(with_causes(&fault.while_it("looked for what to forget"))))?;
         let store = Self {
-            writer: Writer::start(connection),
+            writer: Writer::start(connection).map_err(|error| fail(error.to_string()))?,
             readers,
             file,
             lag: Lag::default(),

@@ -1,9 +1,11 @@
 //! From identifiers to the store's keys.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
+use siphasher::sip128::{Hasher128, SipHasher13};
 use sqlx::SqliteConnection;
+use uuid::Uuid;
 
 use super::bulk;
 use super::fault::Result;
@@ -23,6 +25,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether it has neither a profile nor a label.
+    pub(super) fn is_bare(self) -> bool {
+        matches!(self.state, State::Mentioned | State::Gone)
+    }
+
     /// Whether its memberships as a group are shown and counted.
     pub(super) fn is_group(self) -> bool {
         self.kind == MemberKind::Group && self.state == State::Present
@@ -91,11 +98,21 @@ pub(super) fn decode_kind(code: i64) -> Result<MemberKind> {
 /// A snapshot names each user about as often as it has memberships, and a look-up here costs a
 /// tenth of one in the database. What it holds is as the connection's open transaction sees it, so
 /// it must be [cleared](Self::clear) when that is rolled back or when another process has written.
-#[derive(Default)]
 pub(super) struct Names {
     known: HashMap<Fingerprint, Entry, Uniform>,
-    keys: [RandomState; 2],
+    /// With a key that nobody knows.
+    hasher: SipHasher13,
     next_key: Option<i64>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            known: HashMap::default(),
+            hasher: SipHasher13::new_with_key(Uuid::new_v4().as_bytes()),
+            next_key: None,
+        }
+    }
 }
 
 /// Stands for an identifier of a connector. The identifiers themselves would need twice the memory,
@@ -147,11 +164,11 @@ impl Names {
     }
 
     fn fingerprint(&self, connector: i64, id: &str) -> Fingerprint {
-        let [first, second] = &self.keys;
-        Fingerprint(
-            first.hash_one((connector, id)),
-            second.hash_one((connector, id)),
-        )
+        let mut hasher = self.hasher;
+        hasher.write_i64(connector);
+        hasher.write(id.as_bytes());
+        let print = hasher.finish128();
+        Fingerprint(print.h1, print.h2)
     }
 
     /// The object, if it is in the store and was looked for.

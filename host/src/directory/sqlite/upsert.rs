@@ -26,7 +26,7 @@ impl Store<'_> {
         let mut became_groups = Vec::new();
         let mut became_users = Vec::new();
         let mut stayed = Vec::with_capacity(segment.upserts.len());
-        let mut is_fresh = Vec::with_capacity(segment.upserts.len());
+        let mut is_bare = Vec::with_capacity(segment.upserts.len());
         for &(kind, object) in &segment.upserts {
             self.counts(kind).seen += 1;
             let entry = self.get(&object.id);
@@ -37,7 +37,7 @@ impl Store<'_> {
             let stays =
                 entry.is_some_and(|entry| entry.state == State::Present && entry.kind == kind);
             stayed.push(stays);
-            is_fresh.push(entry.is_none());
+            is_bare.push(entry.is_none_or(Entry::is_bare));
             if stays {
                 continue;
             }
@@ -88,13 +88,13 @@ impl Store<'_> {
 
         let mut seen = BTreeMap::<i64, Vec<i64>>::new();
         let [mut added, mut shown, mut users, mut groups] = [const { Vec::new() }; 4];
-        for ((&(kind, object), stayed), fresh) in segment.upserts.iter().zip(stayed).zip(is_fresh) {
+        for ((&(kind, object), stayed), bare) in segment.upserts.iter().zip(stayed).zip(is_bare) {
             let Some(entry) = self.get(&object.id) else {
                 continue;
             };
             seen.entry(kind_code(kind)).or_default().push(entry.key);
             match kind {
-                _ if fresh => &mut added,
+                _ if bare => &mut added,
                 _ if !stayed => &mut shown,
                 MemberKind::User => &mut users,
                 _ => &mut groups,

@@ -5,8 +5,10 @@
 //! one transaction.
 
 use std::collections::HashMap;
+use std::{io, thread};
 
 use sqlx::{Connection, Row, SqliteConnection};
+use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply::{Active, Counts, apply, settle};
@@ -53,7 +55,13 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the task. It ends, and closes the connection, after the last of the handles.
-    pub(super) fn start(connection: SqliteConnection) -> Self {
+    ///
+    /// It has a thread of its own: a page is a dozen statements, and after each of them it would wait until the
+    /// plugins that compute on the threads of the runtime let it go on.
+    ///
+    /// # Errors
+    /// Where there can't be another thread.
+    pub(super) fn start(connection: SqliteConnection) -> io::Result<Self> {
         let (requests, waiting) = mpsc::channel(WAITING);
         let task = Task {
             connection,
@@ -61,8 +69,11 @@ impl Writer {
             data_version: None,
             broken: false,
         };
-        tokio::spawn(task.run(waiting));
-        Self { requests }
+        let runtime = runtime::Builder::new_current_thread().build()?;
+        thread::Builder::new()
+            .name("directory-writer".into())
+            .spawn(move || runtime.block_on(task.run(waiting)))?;
+        Ok(Self { requests })
     }
 
     /// Has something written and waits for it.

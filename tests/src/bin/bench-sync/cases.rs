@@ -314,7 +314,7 @@ impl Session {
             300.0,
         );
         let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["bench", "--quiet", "--package", "harness"])
+            .args(["bench", "--quiet", "--workspace"])
             .args(["--bench", "sandbox", "--", "--instance"])
             .stderr(std::process::Stdio::inherit())
             .output()?;

@@ -73,18 +73,21 @@ async fn main() -> anyhow::Result<()> {
         programs,
         rounds: arguments.rounds as usize,
     };
+    let mut failed = Vec::new();
     for case in arguments.cases {
         eprintln!("{case:?}: {}", case.about());
-        session
-            .measure(case)
-            .await
-            .with_context(|| format!("case {case:?}"))?;
+        // What the others measured is not lost for it.
+        if let Err(error) = session.measure(case).await {
+            eprintln!("{case:?} failed: {error:?}");
+            failed.push(case);
+        }
     }
     session.compare_sizes();
     println!("{}", session.results.markdown());
     if let Some(folder) = &arguments.out {
         write(folder, &session.results)?;
     }
+    anyhow::ensure!(failed.is_empty(), "without figures: {failed:?}");
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! isn't installed, the tests say so and pass, unless `CI_REQUIRE_RUNTIMES` is `1`.
 
 mod axe;
+mod certificate;
 mod crawl;
 mod pages;
 mod roles;

@@ -10,7 +10,7 @@ use crate::secrets::{assert_clean, files, spellings};
 const PASSWORD: &str = "correct~horse~battery~staple";
 
 /// A stage whose app knows a certificate and no secret.
-async fn stage() -> (Stage, String) {
+pub(crate) async fn by_certificate() -> (Stage, String) {
     let stage = Stage::new().await;
     let certificate = Key::first().certificate("directory-sync", -1, 20).unwrap();
     let registered = certificate.clone();
@@ -28,7 +28,7 @@ fn note<'a>(connector: &'a Value, name: &str) -> &'a Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_judged_when_it_is_set_and_its_end_is_known_from_then_on() {
-    let (stage, certificate) = stage().await;
+    let (stage, certificate) = by_certificate().await;
     let mut wanted = document(&stage.simulator, "contoso");
     let encrypted = Key::first().encrypted_pem(PASSWORD).unwrap() + &certificate;
     for (secrets, path) in [
@@ -80,7 +80,7 @@ async fn a_certificate_is_judged_when_it_is_set_and_its_end_is_known_from_then_o
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_takes_a_pfx_file_and_a_run_signs_in_by_it() {
-    let (stage, certificate) = stage().await;
+    let (stage, certificate) = by_certificate().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("client.pfx");
     let pfx = Key::first().pfx(&certificate, PASSWORD, Age::New).unwrap();
@@ -143,7 +143,7 @@ async fn the_command_line_takes_a_pfx_file_and_a_run_signs_in_by_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_puts_a_certificate_in_the_place_of_a_secret_and_shows_its_thumbprint() {
-    let (stage, certificate) = stage().await;
+    let (stage, certificate) = by_certificate().await;
     let connector = stage.connector("contoso").await;
     let session = stage.server.sign_in(ADMIN, OF_ADMIN).await.unwrap();
     let Credentials::Session { cookie, csrf } = session.credentials().clone() else {

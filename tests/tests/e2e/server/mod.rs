@@ -14,6 +14,7 @@ mod stopping;
 mod story;
 mod tenants;
 
+pub(crate) use credentials::by_certificate;
 use harness::artefacts;
 use harness::server::Setup;
 use harness::simulator::Simulator;

@@ -232,7 +232,7 @@ impl Store<'_> {
             self.run.memberships.visible -= unseen;
         }
 
-        let mut seen: Vec<(i64, i64, String)> = Vec::with_capacity(rows.len());
+        let mut seen: Vec<links::Given> = Vec::with_capacity(rows.len());
         let mut visible = 0;
         for ((invisible, group), mut members) in rows {
             members.sort_unstable();
@@ -263,12 +263,19 @@ impl Store<'_> {
         let first = last - inserted.rows + 1;
         let middle = first + visible;
 
+        // A delta adds a few members to groups of any size, and says some again.
+        let known = if self.run.snapshot {
+            None
+        } else {
+            Some(links::known(self.connection, first, last).await?)
+        };
         let shown = self.add_memberships(first, middle - 1).await?;
         let unshown = self.add_memberships(middle, last).await?;
-        links::add(self.connection, &seen, &hidden, shown + unshown).await?;
-        self.run.memberships.added += shown + unshown;
+        let added = shown + unshown;
+        links::add(self.connection, &seen, &hidden, added, known).await?;
+        self.run.memberships.added += added;
         self.run.memberships.visible += shown;
-        if shown + unshown > 0 {
+        if added > 0 {
             sqlx::query(include_str!("note_joining.sql"))
                 .bind(self.run.run)
                 .bind(first)

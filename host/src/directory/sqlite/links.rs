@@ -10,27 +10,46 @@ use sqlx::SqliteConnection;
 
 use super::fault::Result;
 
-/// After memberships were given: of each group how many, with their number; `hidden` are those of hidden users
-/// among them, and `added` is how many of all were new.
+/// Memberships as they were given: a group, how many members, their keys.
+pub(super) type Given = (i64, i64, String);
+
+/// Before memberships are given: of each group how many there are already, those of hidden users not counted. They are
+/// in these rows of `seen_member`.
+pub(super) async fn known(
+    connection: &mut SqliteConnection,
+    first: i64,
+    last: i64,
+) -> Result<Vec<(i64, i64)>> {
+    let known = sqlx::query_as(include_str!("links/count_known.sql"))
+        .bind(first)
+        .bind(last)
+        .fetch_all(connection)
+        .await?;
+    Ok(known)
+}
+
+/// After memberships were given; `hidden` are those of hidden users among them, and `added` is how many of all were
+/// new. Where it was not asked what was [`known`], groups that were given some again are counted anew.
 pub(super) async fn add(
     connection: &mut SqliteConnection,
-    given: &[(i64, i64, String)],
+    given: &[Given],
     hidden: &[(i64, i64)],
     added: i64,
+    known: Option<Vec<(i64, i64)>>,
 ) -> Result<()> {
     if added == 0 {
         return Ok(());
     }
-    if added < given.iter().map(|(_, size, _)| size).sum() {
-        // Which of them were new isn't known.
+    if known.is_none() && added < given.iter().map(|(_, size, _)| size).sum() {
         let groups: Vec<i64> = given.iter().map(|(group, ..)| *group).collect();
         return recount(connection, &groups).await;
     }
     let mut more: BTreeMap<i64, i64> = given.iter().map(|row| (row.0, row.1)).collect();
-    for (group, _) in hidden {
-        more.entry(*group).and_modify(|count| *count -= 1);
+    let hidden = hidden.iter().map(|(group, _)| (*group, 1));
+    for (group, count) in hidden.chain(known.unwrap_or_default()) {
+        more.entry(group).and_modify(|more| *more -= count);
     }
-    let more: Vec<(i64, i64)> = more.into_iter().collect();
+    let more: Vec<(i64, i64)> = more.into_iter().filter(|(_, count)| *count != 0).collect();
     tell(connection, include_str!("links/add.sql"), &more).await
 }
 

@@ -19,7 +19,6 @@ mod tenant;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Parser;
 
 use cases::{Case, Session};

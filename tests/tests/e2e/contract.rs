@@ -41,7 +41,7 @@ fn the_component_is_small() {
     let size = std::fs::metadata(artefacts::component().unwrap())
         .unwrap()
         .len();
-    assert!(size < 840 << 10, "{size} bytes");
+    assert!(size < 760 << 10, "{size} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,13 +139,14 @@ impl Tenant {
         Ok(body)
     }
 
-    /// Settings of a connector to it, with all groups.
+    /// Settings of a connector to it, with all groups and all users: so everyone stores the same.
     pub(crate) fn settings(&self) -> Value {
         json!({
             "tenantId": DEMO_TENANT_ID,
             "clientId": DEMO_CLIENT_ID,
             "clientSecret": DEMO_CLIENT_SECRET,
             "groups": "all",
+            "keepUsersWithoutGroups": true,
             "loginEndpoint": self.base,
             "graphEndpoint": self.base,
         })

@@ -1,12 +1,11 @@
 //! A connector that signs in by certificate, from the first step of its creation to a run.
 
 use harness::browser::Look;
-use harness::host;
 use harness::identity::{Age, Key};
 use harness::server::{ADMIN, PASSWORD};
 
 use super::axe::accessible;
-use super::chromium;
+use super::{chromium, fill_connection};
 use crate::server::by_certificate;
 
 const OF_FILE: &str = "correct~horse~battery~staple";
@@ -31,17 +30,7 @@ async fn a_certificate_chosen_as_a_file_signs_a_new_connector_in() {
     page.see("With a certificate in place of the secret")
         .await
         .unwrap();
-    let settings = host::settings(&stage.simulator);
-    for (label, key) in [
-        ("Directory (tenant) ID", "tenantId"),
-        ("Application (client) ID", "clientId"),
-        ("Login endpoint", "loginEndpoint"),
-        ("Graph endpoint", "graphEndpoint"),
-    ] {
-        page.fill(label, settings[key].as_str().unwrap())
-            .await
-            .unwrap();
-    }
+    fill_connection(&page, &stage.simulator).await;
     page.attach("From a file", &pfx).await.unwrap();
     page.fill("Password of the certificate", OF_FILE)
         .await

@@ -19,9 +19,10 @@ use std::sync::OnceLock;
 use anyhow::Context as _;
 use harness::artefacts;
 use harness::browser::{Browser, Chromium, Look};
+use harness::host;
 use harness::server::ServerUnderTest;
 use harness::showcase::Showcase;
-use harness::simulator::TenantSpec;
+use harness::simulator::{Simulator, TenantSpec};
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -91,6 +92,20 @@ async fn showcase() -> Showcase {
     let plugin = artefacts::component().unwrap();
     let size = TenantSpec::sized(300, 60, 1_500, 11);
     Showcase::start(program, plugin, size).await.unwrap()
+}
+
+/// Fills in which tenant a connector is to, by whom, and where it is.
+async fn fill_connection(page: &Browser, tenant: &Simulator) {
+    let settings = host::settings(tenant);
+    for (label, key) in [
+        ("Directory (tenant) ID", "tenantId"),
+        ("Application (client) ID", "clientId"),
+        ("Login endpoint", "loginEndpoint"),
+        ("Graph endpoint", "graphEndpoint"),
+    ] {
+        let value = settings[key].as_str().unwrap();
+        page.fill(label, value).await.unwrap();
+    }
 }
 
 /// Fails with everything that was found.

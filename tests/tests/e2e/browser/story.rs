@@ -3,14 +3,13 @@
 
 use harness::artefacts;
 use harness::browser::Look;
-use harness::host;
 use harness::server::{ADMIN, PASSWORD, ServerUnderTest};
 use harness::simulator::{DEMO_CLIENT_SECRET, Kind, Operation, Simulator};
 use harness::versions::with_version;
 use serde_json::{Value, json};
 
 use super::axe::accessible;
-use super::{Visit, chromium};
+use super::{Visit, chromium, fill_connection};
 use crate::lab::small;
 use crate::server::entra;
 
@@ -182,16 +181,7 @@ impl Story {
 
     async fn tests_the_connection_with_a_wrong_and_a_right_secret(&self) {
         let page = &self.browser;
-        let settings = host::settings(&self.tenant);
-        for (label, key) in [
-            ("Directory (tenant) ID", "tenantId"),
-            ("Application (client) ID", "clientId"),
-            ("Login endpoint", "loginEndpoint"),
-            ("Graph endpoint", "graphEndpoint"),
-        ] {
-            let value = settings[key].as_str().unwrap();
-            page.fill(label, value).await.unwrap();
-        }
+        fill_connection(page, &self.tenant).await;
         page.fill("Client secret", "not~the.secret").await.unwrap();
         page.click("Test connection").await.unwrap();
         page.see("Failed").await.unwrap();

@@ -82,6 +82,8 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn begin(&mut self, mode: Mode, dropping: bool) {
+        // A run that is given up has not read all.
+        self.unjudged |= self.going.is_some();
         self.runs += 1;
         self.go(mode, dropping);
     }

@@ -110,13 +110,11 @@ impl State {
     ) -> Page {
         let mut budget = self.budget(behaviour, token);
         let mut entries = Vec::new();
-        let mut from = from;
         let slots = directory.of_kind(token.tracked.kind());
-        for (index, slot) in slots
-            .iter()
-            .enumerate()
-            .skip(usize::try_from(at).unwrap_or(usize::MAX))
-        {
+        let first = usize::try_from(at).unwrap_or(usize::MAX);
+        for (index, slot) in slots.iter().enumerate().skip(first) {
+            // Only the object that the page before has cut, which may be gone by now.
+            let from = if index == first { from } else { 0 };
             let here = |member| Place::First {
                 at: index as u64,
                 member,
@@ -135,7 +133,6 @@ impl State {
             budget.objects -= 1;
             let (members, rest) = self.slice(directory, token, *slot, from, budget.members);
             budget.members -= members.len();
-            from = 0;
             entries.push(Entry {
                 slot: *slot,
                 changed: u64::MAX,

@@ -78,6 +78,49 @@ async fn a_big_group_comes_in_slices_of_at_most_500_members() {
 }
 
 #[tokio::test]
+async fn a_group_deleted_between_two_of_its_slices_takes_no_members_of_the_next_one_along() {
+    let mut options = small(0.0);
+    options.behaviour.delta_page_members = 7;
+    let api = Api::start(options).await;
+    let before = api.simulator.truth();
+    let mut given = BTreeSet::new();
+    let mut deleted = 0;
+    let mut next = Some(GROUPS.to_owned());
+    while let Some(url) = next {
+        let page = api.get(&url).await.json();
+        let entries = page["value"].as_array().unwrap();
+        for entry in entries {
+            let members = entry["members@delta"].as_array().into_iter().flatten();
+            given.extend(members.map(|member| (text(&entry["id"]), text(&member["id"]))));
+        }
+        if let Some(last) = entries.last().map(|entry| text(&entry["id"])) {
+            let came = given.range((last.clone(), String::new())..);
+            let came = came.take_while(|(group, _)| *group == last).count();
+            if came > 0 && came < members_of(&before, &last).len() && deleted < 5 {
+                api.simulator
+                    .mutate(&Operation::Delete { id: last })
+                    .unwrap();
+                deleted += 1;
+            }
+        }
+        next = page["@odata.nextLink"].as_str().map(ToOwned::to_owned);
+    }
+    assert_eq!(deleted, 5, "groups that were cut");
+    let missing: Vec<_> = api
+        .simulator
+        .truth()
+        .memberships
+        .into_iter()
+        .filter(|m| !given.contains(&(m.group.clone(), m.member.clone())))
+        .collect();
+    assert_eq!(missing, []);
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
 async fn a_group_without_members_has_no_members_property_and_unset_is_not_null() {
     let api = Api::small().await;
     let truth = api.simulator.truth();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -86,6 +86,16 @@ impl Waiting {
             .push_back(open);
     }
 
+    /// Before those that wait already: what a partition leaves for later may be long, and must not begin last.
+    fn push_first(&mut self, open: impl DoubleEndedIterator<Item = OpenPartition>) {
+        for open in open.rev() {
+            self.0
+                .entry(open.partition.stage)
+                .or_default()
+                .push_front(open);
+        }
+    }
+
     fn lowest_stage(&mut self) -> Option<u8> {
         self.0.retain(|_, queue| !queue.is_empty());
         self.0.keys().next().copied()
@@ -99,8 +109,59 @@ impl Waiting {
             .sum()
     }
 
+    fn has(&self, stage: u8) -> bool {
+        self.0.get(&stage).is_some_and(|queue| !queue.is_empty())
+    }
+
     fn pop(&mut self, stage: u8) -> Option<OpenPartition> {
         self.0.get_mut(&stage)?.pop_front()
+    }
+}
+
+/// Bounds what goes on at the same time: partitions that are read, and besides as many that are read to their end and
+/// whose last page is being stored. So the store is given as much as it can take in one transaction, and nothing waits
+/// to be read for the store's sake.
+struct Places {
+    reading: Arc<Semaphore>,
+    storing: Arc<Semaphore>,
+}
+
+/// What a partition has of them.
+struct Place {
+    /// Given back when the partition is read to its end, or when its task ends.
+    reading: Option<OwnedSemaphorePermit>,
+    storing: Arc<Semaphore>,
+}
+
+impl Places {
+    fn new(in_flight: usize) -> Self {
+        Self {
+            reading: Arc::new(Semaphore::new(in_flight)),
+            storing: Arc::new(Semaphore::new(in_flight)),
+        }
+    }
+
+    fn take(&self) -> Option<Place> {
+        let reading = Arc::clone(&self.reading).try_acquire_owned().ok()?;
+        Some(Place {
+            reading: Some(reading),
+            storing: Arc::clone(&self.storing),
+        })
+    }
+
+    /// Waits until there is one to be had.
+    async fn free(&self) {
+        // It is never closed.
+        let _ = self.reading.acquire().await;
+    }
+}
+
+impl Place {
+    /// From reading to storing, where there is room for it.
+    fn store(&mut self) -> Option<OwnedSemaphorePermit> {
+        let storing = Arc::clone(&self.storing).try_acquire_owned().ok()?;
+        self.reading = None;
+        Some(storing)
     }
 }
 
@@ -116,14 +177,15 @@ pub(super) async fn read_all(
         reader.progress.partition(&open.partition);
         waiting.push(open);
     }
-    let in_flight = reader.plugin.limits().in_flight.max(1);
+    let places = Places::new(reader.plugin.limits().in_flight.max(1));
     let mut failures = Failures::default();
     while let Some(stage) = waiting.lowest_stage() {
         let (found, mut news) = mpsc::unbounded_channel::<Vec<Partition>>();
         let mut tasks = JoinSet::new();
         loop {
-            while tasks.len() < in_flight
-                && !reader.budget.is_spent()
+            while !reader.budget.is_spent()
+                && waiting.has(stage)
+                && let Some(place) = places.take()
                 && let Some(open) = waiting.pop(stage)
             {
                 let span = tracing::debug_span!(
@@ -132,7 +194,7 @@ pub(super) async fn read_all(
                     key = open.partition.key,
                     title = open.partition.title,
                 );
-                let reading = Arc::clone(&reader).partition(open, found.clone());
+                let reading = Arc::clone(&reader).partition(open, place, found.clone());
                 tasks.spawn(reading.instrument(span));
             }
             if tasks.is_empty() {
@@ -167,6 +229,7 @@ pub(super) async fn read_all(
                         }
                     }
                 }
+                () = places.free(), if waiting.has(stage) && !reader.budget.is_spent() => {}
             }
         }
         if reader.budget.is_spent() {
@@ -223,18 +286,20 @@ fn not_begun(parts: usize) -> Failure {
 
 impl Reader {
     fn enqueue(&self, partitions: Vec<Partition>, waiting: &mut Waiting) {
-        for partition in partitions {
-            self.progress.partition(&partition);
-            waiting.push(OpenPartition {
-                partition,
-                checkpoint: None,
-            });
+        for partition in &partitions {
+            self.progress.partition(partition);
         }
+        let open = |partition| OpenPartition {
+            partition,
+            checkpoint: None,
+        };
+        waiting.push_first(partitions.into_iter().map(open));
     }
 
     async fn partition(
         self: Arc<Self>,
         open: OpenPartition,
+        mut place: Place,
         found: mpsc::UnboundedSender<Vec<Partition>>,
     ) -> Result<PartitionEnd, DirectoryError> {
         let partition = open.partition;
@@ -245,6 +310,8 @@ impl Reader {
         let mut pages = 0_u64;
         loop {
             if let Some(last) = unstored.take_if(|page| page.checkpoint.is_none()) {
+                drop(instance);
+                let _storing = place.store();
                 let ended = self.store(Some(last), &found).await?;
                 return Ok(ended.unwrap_or(PartitionEnd::Done));
             }

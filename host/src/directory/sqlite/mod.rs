@@ -209,6 +209,7 @@ const SCRIPTS: &[(&str, &str)] = &[
         include_str!("migrations/0008_former_names.sql"),
     ),
     ("linked", include_str!("migrations/0009_linked.sql")),
+    ("profiles", include_str!("migrations/0010_profiles.sql")),
 ];
 
 /// Makes names searchable that came before there was a search.

@@ -186,6 +186,7 @@ impl Queue {
             .concurrency(concurrent)
             .data(handler)
             .data(self.clone())
+            .data(stop.clone())
             .build(look_after)
             .run_until(async move {
                 stop.cancelled().await;
@@ -235,11 +236,17 @@ impl Queue {
     }
 }
 
-async fn look_after(job: Job, handler: Data<Handler>, queue: Data<Queue>) {
+async fn look_after(
+    job: Job,
+    handler: Data<Handler>,
+    queue: Data<Queue>,
+    stop: Data<CancellationToken>,
+) {
     let Data(Handler(handle)) = handler;
     handle(job.run).await;
-    // What stays is handed out again by a later worker, to no effect.
-    if let Err(error) = queue.forget(&job).await {
+    // What stays is handed out again by a later worker, to no effect. A worker that stops may hold the connection
+    // until this ends, and the next process empties the file.
+    if let Some(Err(error)) = stop.run_until_cancelled(queue.forget(&job)).await {
         tracing::warn!("a job that was looked after stays in the queue: {error}");
     }
 }

@@ -42,7 +42,7 @@ pub use connector::{
     CloneConnector, Connector, ConnectorChange, ConnectorFilter, Data, DataModelName, NewConnector,
     Pin, PluginUse, Stamp, Warning,
 };
-pub use draft::{Answers, ConnectorDraft, LastTest};
+pub use draft::{Answers, ConnectorDraft, LastTest, Review};
 pub use error::CatalogError;
 pub use form::SecretChanges;
 pub use kinds::GroupKinds;

@@ -1,5 +1,7 @@
 //! A client's certificate and its private key, as PEM or PKCS#12, and the assertions that they sign (RFC 7523).
 
+use std::fmt;
+
 use base64::{
     Engine,
     engine::{
@@ -56,6 +58,18 @@ pub struct CertificateFacts {
     /// When its validity ends.
     #[schema(value_type = String, format = DateTime)]
     pub not_after: Timestamp,
+}
+
+impl fmt::Display for CertificateFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}, thumbprint {}, valid until {}",
+            self.subject,
+            self.thumbprint,
+            self.last_day()
+        )
+    }
 }
 
 impl CertificateFacts {
@@ -207,8 +221,8 @@ pub(crate) struct ClientCertificate {
     facts: CertificateFacts,
 }
 
-impl std::fmt::Debug for ClientCertificate {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("ClientCertificate")
             .field("facts", &self.facts)
             .finish_non_exhaustive()

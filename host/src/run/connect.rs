@@ -130,12 +130,7 @@ fn line(facts: &CertificateFacts, now: Timestamp) -> CheckLine {
     CheckLine {
         item: "certificate".to_owned(),
         outcome: CheckOutcome::Passed,
-        seen: format!(
-            "{}, thumbprint {}, valid until {}.",
-            facts.subject,
-            facts.thumbprint,
-            facts.last_day()
-        ),
+        seen: format!("{facts}."),
         remedy,
     }
 }

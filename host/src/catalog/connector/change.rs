@@ -37,6 +37,12 @@ pub(in crate::catalog) struct SoundConnector {
     present: BTreeSet<String>,
 }
 
+impl SoundConnector {
+    pub(in crate::catalog) fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+}
+
 impl Catalog {
     /// Makes a connector.
     ///

@@ -6,13 +6,25 @@ use uuid::Uuid;
 
 use super::{ConnectorDraft, delete_draft};
 use crate::access::Principal;
+use crate::catalog::certificate::Certificates;
 use crate::catalog::connector::{NewConnector, SoundConnector, refuse_taken};
 use crate::catalog::input::Findings;
 use crate::catalog::profile::Profile;
 use crate::catalog::question::{Base, Draft, Tested};
 use crate::catalog::{Answers, Catalog, CatalogError, Connector, NewProfile, SecretChanges};
 use crate::contract::{Candidates, Problem};
+use crate::egress::CertificateFacts;
 use crate::plugin::registry::Wanted;
+
+/// What a draft would become.
+#[derive(Debug)]
+pub struct Review {
+    /// Everything that keeps it from becoming a connector with a profile; paths of the profile's fields begin with
+    /// `profile`.
+    pub problems: Vec<Problem>,
+    /// What is known of the certificates among its secrets, by key; nothing while there are problems.
+    pub certificates: BTreeMap<String, CertificateFacts>,
+}
 
 impl Catalog {
     /// Whether name, description and plugin of a connector can be what was answered.
@@ -112,25 +124,29 @@ impl Catalog {
         })
     }
 
-    /// Everything that keeps a draft from becoming a connector with a profile; paths of the profile's fields
-    /// begin with `profile`.
+    /// What a draft would become.
     ///
     /// # Errors
     /// Where the database or the registry fails.
-    pub async fn draft_problems(
+    pub async fn review_draft(
         &self,
         by: &Principal,
         draft: &ConnectorDraft,
-    ) -> Result<Vec<Problem>, CatalogError> {
+    ) -> Result<Review, CatalogError> {
         let mut findings = Findings::default();
-        self.examine_draft(by, draft, &mut findings).await?;
+        let sound = self.examine_draft(by, draft, &mut findings).await?;
         let name = &draft.answers.name;
         let taken = self
             .database
             .read(async |connection| refuse_taken(connection, draft.id, name.trim()).await)
             .await;
         found(taken, None, &mut findings)?;
-        Ok(findings.into_problems())
+        Ok(Review {
+            problems: findings.into_problems(),
+            certificates: sound.map_or_else(Certificates::new, |(connector, _)| {
+                connector.certificates().clone()
+            }),
+        })
     }
 
     async fn examine_draft(

@@ -5,6 +5,8 @@
 
 mod create;
 
+pub use create::Review;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};

@@ -149,8 +149,8 @@ async fn where_the_profile_can_t_be_there_is_no_connector_either() {
     let draft = change.await.unwrap();
     let made = bench.catalog.create_from_draft(&admin(), ADA, id).await;
     assert_eq!(paths(made.unwrap_err()), ["profile.map"]);
-    let told = bench.catalog.draft_problems(&admin(), &draft).await;
-    assert_eq!(told.unwrap()[0].path, "profile.map");
+    let told = bench.catalog.review_draft(&admin(), &draft).await;
+    assert_eq!(told.unwrap().problems[0].path, "profile.map");
     assert!(bench.catalog.connector(id).await.is_err());
     assert!(
         bench.catalog.draft(ADA, id).await.is_ok(),

@@ -1,5 +1,7 @@
 //! Everything that will be made, and making it.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
@@ -21,6 +23,7 @@ use crate::api::extract::Path;
 use crate::api::problem::Problem;
 use crate::catalog::{CatalogError, ConnectorDraft, MapId, NewProfile};
 use crate::contract::{self, Description, SettingKind};
+use crate::egress::CertificateFacts;
 
 pub(super) fn routes() -> Router<Plane> {
     Router::new().route("/connectors/new/{draft}/review", get(look).post(create))
@@ -83,7 +86,7 @@ async fn shown(
     refused: Option<Problem>,
 ) -> Result<ReviewPage, Problem> {
     let (draft, description) = author.work(plane, id).await?;
-    let problems = plane.catalog.draft_problems(&author.by, &draft).await?;
+    let review = plane.catalog.review_draft(&author.by, &draft).await?;
     let answers = draft.answers.clone();
     let profile = answers.profile.clone();
     let plan = match &profile {
@@ -94,7 +97,7 @@ async fn shown(
     };
     let choice = group_choice(&description);
     let (groups, other_groups) = groups(&draft, &description);
-    let obstacles = problems.into_iter().map(|problem| {
+    let obstacles = review.problems.into_iter().map(|problem| {
         let step = match choice {
             Some(choice)
                 if problem
@@ -114,7 +117,7 @@ async fn shown(
     Ok(ReviewPage {
         frame: Frame::new(&draft, &description, Step::Review),
         shell: author.shell,
-        lines: lines(&draft, &description),
+        lines: lines(&draft, &description, &review.certificates),
         groups_label: choice.map(|setting| setting.label.clone()),
         groups,
         other_groups,
@@ -130,7 +133,11 @@ async fn shown(
 }
 
 /// Settings and secrets, but for the choice of groups.
-fn lines(draft: &ConnectorDraft, description: &Description) -> Vec<Line> {
+fn lines(
+    draft: &ConnectorDraft,
+    description: &Description,
+    certificates: &BTreeMap<String, CertificateFacts>,
+) -> Vec<Line> {
     let but = group_choice(description).map(|setting| &setting.key);
     let settings = description.settings.iter();
     let shown = settings.filter(|setting| Some(&setting.key) != but);
@@ -139,10 +146,12 @@ fn lines(draft: &ConnectorDraft, description: &Description) -> Vec<Line> {
             let (value, is_usual) = match &setting.kind {
                 SettingKind::Secret => {
                     let note = draft.secrets.iter().find(|note| note.name == setting.key);
-                    match note.map(|note| note.expires_on) {
-                        Some(Some(day)) => (format!("set, valid until {day}"), false),
-                        Some(None) => ("set".to_owned(), false),
-                        None => ("not set".to_owned(), true),
+                    let until = note.map(|note| note.expires_on);
+                    match (until, certificates.get(&setting.key)) {
+                        (Some(_), Some(certificate)) => (certificate.to_string(), false),
+                        (Some(Some(day)), None) => (format!("set, valid until {day}"), false),
+                        (Some(None), None) => ("set".to_owned(), false),
+                        (None, _) => ("not set".to_owned(), true),
                     }
                 }
                 kind => value(kind, &setting.key, &draft.answers.settings, setting),

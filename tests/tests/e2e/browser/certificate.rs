@@ -50,6 +50,7 @@ async fn a_certificate_chosen_as_a_file_signs_a_new_connector_in() {
     }
     page.fill("Name of the profile", "Nightly").await.unwrap();
     page.click("Save and continue").await.unwrap();
+    page.see("CN=directory-sync, thumbprint").await.unwrap();
     page.click("Create connector").await.unwrap();
     page.arrive("/connectors/").await.unwrap();
     page.see("CN=directory-sync, thumbprint").await.unwrap();

@@ -198,6 +198,7 @@ impl ControlPlane {
 
     /// Ends the connections to the databases. What is under way fails.
     pub async fn close(&self) {
+        self.directory.close().await;
         self.database.close().await;
     }
 }

@@ -64,6 +64,8 @@ impl Export {
             writeln!(out, "{record}")?;
         }
         out.flush()?;
+        drop(records);
+        directory.close().await;
         Ok(0)
     }
 }

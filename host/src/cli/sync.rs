@@ -77,12 +77,24 @@ impl Sync {
         let source = self.plugin.source().await?;
         let egress = self.network.egress()?;
         // Before the database is made: a mistake in the settings leaves nothing behind.
-        let mut job = self.next_job(&source).await?;
+        let job = self.next_job(&source).await?;
         let _alone = Lock::directory(&self.directory.database)?;
         let directory: Arc<dyn Directory> =
             Arc::from(directory::open(&self.directory.database).await?);
+        let ended = self.repeat(job, &source, &directory, &egress).await;
+        directory.close().await;
+        ended
+    }
+
+    async fn repeat(
+        &self,
+        mut job: Job,
+        source: &PluginSource,
+        directory: &Arc<dyn Directory>,
+        egress: &Arc<Egress>,
+    ) -> anyhow::Result<u8> {
         loop {
-            let Some(report) = self.once(&job, &directory, &egress).await? else {
+            let Some(report) = self.once(&job, directory, egress).await? else {
                 return Ok(EXIT_FAILED);
             };
             source.ran(&job.plugin, &report).await?;
@@ -94,7 +106,7 @@ impl Sync {
                 _ = tokio::signal::ctrl_c() => return Ok(report.exit_code()),
             }
             // Another version may be active by now, the settings may have been edited.
-            match self.next_job(&source).await {
+            match self.next_job(source).await {
                 Ok(next) => job = next,
                 Err(error) => tracing::error!("going on as before: {error:#}"),
             }

@@ -268,7 +268,8 @@ pub struct Committed {
     /// Those of the page's partitions that are new to the run.
     pub partitions: Vec<Partition>,
     /// A user came back, by an incremental run, whom an earlier sweep had found gone: memberships of
-    /// the time between are unknown, so only a snapshot can be right.
+    /// the time between are unknown, so only a snapshot can be right. It may be another page of the run, stored along
+    /// with this one, that says so.
     pub needs_snapshot: bool,
 }
 
@@ -431,6 +432,10 @@ pub enum Export {
 /// Methods are atomic: each is one transaction. Many may be called at the same time.
 #[async_trait]
 pub trait Directory: DirectoryReader {
+    /// Ends the store after what is being written: nothing but its file is left then, and what is asked afterwards
+    /// fails. Whoever still reads is waited for a while. Without it nothing is lost; the next start takes longer.
+    async fn close(&self);
+
     /// The connector of this name, made where there is none.
     async fn connector(&self, name: &str) -> Result<ConnectorKey, DirectoryError>;
 

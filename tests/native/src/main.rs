@@ -147,6 +147,7 @@ async fn main() -> anyhow::Result<()> {
             },
         )
         .await?;
+    shared.directory.close().await;
     let report = serde_json::json!({
         "durationMs": u64::try_from(began.elapsed().as_millis())?,
         "state": RunState::Processed,

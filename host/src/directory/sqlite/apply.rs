@@ -1,6 +1,6 @@
 //! Stores the changes of a page.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use sqlx::SqliteConnection;
@@ -55,13 +55,13 @@ pub(super) async fn apply(
         connection,
         names,
         run,
+        changed: HashSet::new(),
     };
     store.upsert(segment).await?;
     if !mentions.as_said || !segment.upserts.is_empty() || !segment.complete.is_empty() {
-        store.mention(segment).await?;
-    }
-    if !mentions.as_said || !segment.upserts.is_empty() {
-        mentions = Mentions::of(segment, store.names, store.run.connector);
+        store.refresh(segment, &mut mentions);
+        store.mention(segment, &mentions).await?;
+        store.refresh(segment, &mut mentions);
     }
     store.add_members(segment, &mentions).await?;
     store.prove(segment).await?;
@@ -129,6 +129,8 @@ pub(super) struct Store<'a> {
     pub(super) connection: &'a mut SqliteConnection,
     pub(super) names: &'a mut Names,
     pub(super) run: &'a mut Active,
+    /// Keys of objects that were known, and of which something else is known by now.
+    changed: HashSet<i64>,
 }
 
 impl Store<'_> {
@@ -136,14 +138,24 @@ impl Store<'_> {
         self.names.get(self.run.connector, id)
     }
 
+    /// Looks for those again that were not there or have changed.
+    fn refresh(&mut self, segment: &Segment<'_>, mentions: &mut Mentions) {
+        for ((id, _), entry) in self::mentions(segment).zip(&mut mentions.entries) {
+            if entry.is_none_or(|entry| self.changed.contains(&entry.key)) {
+                *entry = self.names.get(self.run.connector, id);
+            }
+        }
+        self.changed.clear();
+    }
+
     /// Makes sure that the groups and members that the segment names are in the store.
-    async fn mention(&mut self, segment: &Segment<'_>) -> Result<()> {
+    async fn mention(&mut self, segment: &Segment<'_>, known: &Mentions) -> Result<()> {
         let mut fresh: Vec<(&str, MemberKind, State)> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
         let mut changed: BTreeMap<&str, Entry> = BTreeMap::new();
-        for (id, kind) in mentions(segment) {
+        for ((id, kind), entry) in mentions(segment).zip(&known.entries) {
             let state = State::Mentioned;
-            match self.get(id) {
+            match *entry {
                 None => match places.get(id).and_then(|place| fresh.get_mut(*place)) {
                     Some(mention) => mention.1 = kind,
                     None => {
@@ -184,6 +196,7 @@ impl Store<'_> {
             let what = (kind_code(entry.kind), entry.state.code());
             alike.entry(what).or_default().push(entry.key);
             self.names.set(self.run.connector, id, entry);
+            self.changed.insert(entry.key);
         }
         for ((kind, state), keys) in alike {
             sqlx::query(include_str!("change_objects.sql"))

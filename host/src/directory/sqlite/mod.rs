@@ -65,6 +65,9 @@ const READ_AHEAD: usize = 512;
 /// one transaction of a snapshot, so that each would pay for it.
 const LOG_PAGES: &str = "8000";
 
+/// How long readers are waited for in the end.
+const PARTING: Duration = Duration::from_secs(5);
+
 /// A directory in a SQLite file.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
@@ -220,6 +223,12 @@ async fn label(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
 
 #[async_trait]
 impl Directory for Sqlite {
+    async fn close(&self) {
+        // The last connection that is closed copies the log into the file.
+        let _ = tokio::time::timeout(PARTING, self.readers.close()).await;
+        self.writer.close().await;
+    }
+
     async fn connector(&self, name: &str) -> Result<ConnectorKey, DirectoryError> {
         let name = name.to_owned();
         self.writer

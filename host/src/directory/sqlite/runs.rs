@@ -1,6 +1,6 @@
 //! Connectors, runs, partitions and cursors.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::TryStreamExt as _;
@@ -183,7 +183,7 @@ pub(super) async fn plan(
     drop_unreferenced_users: bool,
 ) -> Result<()> {
     going_on(connection, key).await?;
-    add_partitions(connection, key, partitions).await?;
+    insert_partitions(connection, key, partitions.iter()).await?;
     sqlx::query("UPDATE run SET planned = 1, drop_unreferenced_users = $2 WHERE key = $1")
         .bind(key.0)
         .bind(drop_unreferenced_users)
@@ -259,17 +259,29 @@ pub(super) async fn prune(
     Ok(runs.len() as u64)
 }
 
-/// Adds partitions that the run hasn't had; returns them.
+/// Adds partitions that pages brought to light; gives each page those that are new.
 pub(super) async fn add_partitions(
     connection: &mut SqliteConnection,
     key: RunKey,
-    partitions: &[Partition],
-) -> Result<Vec<Partition>> {
-    if partitions.is_empty() {
-        return Ok(Vec::new());
-    }
+    pages: &[&PageCommit],
+) -> Result<Vec<Vec<Partition>>> {
+    let found = pages.iter().flat_map(|page| &page.partitions);
+    let mut new = insert_partitions(connection, key, found).await?;
+    let of_page = |page: &&PageCommit| {
+        let found = page.partitions.iter();
+        let found = found.filter(|partition| new.remove(&partition.key));
+        found.cloned().collect()
+    };
+    Ok(pages.iter().map(of_page).collect())
+}
+
+/// Gives the keys of those that weren't there.
+async fn insert_partitions(
+    connection: &mut SqliteConnection,
+    key: RunKey,
+    partitions: impl Iterator<Item = &Partition>,
+) -> Result<HashSet<String>> {
     let rows: Vec<_> = partitions
-        .iter()
         .map(|partition| {
             let Partition {
                 key,
@@ -280,44 +292,46 @@ pub(super) async fn add_partitions(
             (key, stage, title, state)
         })
         .collect();
+    if rows.is_empty() {
+        return Ok(HashSet::new());
+    }
     let added: Vec<String> = sqlx::query_scalar(include_str!("add_partitions.sql"))
         .bind(key.0)
         .bind(serde_json::to_string(&rows)?)
         .fetch_all(connection)
         .await?;
-    let mut added: HashSet<String> = added.into_iter().collect();
-    Ok(partitions
-        .iter()
-        .filter(|partition| added.remove(&partition.key))
-        .cloned()
-        .collect())
+    Ok(added.into_iter().collect())
 }
 
-/// Notes how far a page's partition has come, and the page's pieces of the cursor.
-pub(super) async fn move_partition(
+/// Notes how far the partitions of pages have come, and the pages' pieces of the cursor.
+pub(super) async fn move_partitions(
     connection: &mut SqliteConnection,
     key: RunKey,
-    page: &PageCommit,
+    pages: &[&PageCommit],
 ) -> Result<()> {
-    let moved = sqlx::query(include_str!("move_partition.sql"))
+    // The last page of each.
+    let places: BTreeMap<&String, &Option<String>> = pages
+        .iter()
+        .map(|page| (&page.partition, &page.checkpoint))
+        .collect();
+    let moved = sqlx::query(include_str!("move_partitions.sql"))
         .bind(key.0)
-        .bind(&page.partition)
-        .bind(&page.checkpoint)
+        .bind(serde_json::to_string(&Vec::from_iter(&places))?)
         .execute(&mut *connection)
         .await?;
-    if moved.rows_affected() == 0 {
-        let name = &page.partition;
-        return Err(format!("run {} has no partition {name:?}", key.0).into());
+    if moved.rows_affected() < places.len() as u64 {
+        let names = places.keys();
+        return Err(format!("run {} has no partitions {names:?}, or not all", key.0).into());
     }
-    if !page.cursor.is_empty() {
-        let parts: Vec<_> = page
-            .cursor
-            .iter()
-            .map(|part| (&part.key, &part.value))
-            .collect();
+    let cursor: Vec<_> = pages
+        .iter()
+        .flat_map(|page| &page.cursor)
+        .map(|part| (&part.key, &part.value))
+        .collect();
+    if !cursor.is_empty() {
         sqlx::query(include_str!("keep_cursor.sql"))
             .bind(key.0)
-            .bind(serde_json::to_string(&parts)?)
+            .bind(serde_json::to_string(&cursor)?)
             .execute(connection)
             .await?;
     }

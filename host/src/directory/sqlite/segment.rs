@@ -1,11 +1,11 @@
-//! Cuts a page into pieces that can be stored in bulk.
+//! Cuts pages into pieces that can be stored in bulk.
 
 use std::collections::HashSet;
 
 use crate::directory::{Change, Member, MemberKind, Object, Removal, Stream};
 
 /// Consecutive changes whose order among each other doesn't matter, as long as the removals come
-/// last. Most pages are a single one.
+/// last. Most pages, and most of those that are stored together, are a single one.
 #[derive(Debug, Default)]
 pub(super) struct Segment<'a> {
     /// Users and groups, none twice.
@@ -41,8 +41,8 @@ struct Conflicts<'a> {
 }
 
 impl<'a> Segment<'a> {
-    /// The segments of a page, in order. Only a snapshot lists whole streams.
-    pub(super) fn cut(changes: &'a [Change], snapshot: bool) -> Vec<Self> {
+    /// The segments of these changes, in order. Only a snapshot lists whole streams.
+    pub(super) fn cut(changes: impl Iterator<Item = &'a Change>, snapshot: bool) -> Vec<Self> {
         let mut segments = Vec::new();
         let mut segment = Self::default();
         for change in changes {

@@ -4,12 +4,13 @@
 //! dozen partitions. So all writes go through one task, which puts the pages that wait for it into
 //! one transaction.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::{io, thread};
 
 use sqlx::{Connection, Row, SqliteConnection};
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::apply::{Active, Counts, apply, settle};
 use super::fault::{Fault, Result};
@@ -51,10 +52,14 @@ pub(super) enum Request {
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     requests: mpsc::Sender<Request>,
+    stop: CancellationToken,
+    /// Cancelled once the connection is closed.
+    ended: CancellationToken,
 }
 
 impl Writer {
-    /// Starts the task. It ends, and closes the connection, after the last of the handles.
+    /// Starts the task. It ends, and closes the connection, after the last of the handles or by
+    /// [`close`](Self::close).
     ///
     /// It has a thread of its own: a page is a dozen statements, and after each of them it would wait until the
     /// plugins that compute on the threads of the runtime let it go on.
@@ -69,11 +74,26 @@ impl Writer {
             data_version: None,
             broken: false,
         };
+        let writer = Self {
+            requests,
+            stop: CancellationToken::new(),
+            ended: CancellationToken::new(),
+        };
+        let (stop, ended) = (writer.stop.clone(), writer.ended.clone().drop_guard());
         let runtime = runtime::Builder::new_current_thread().build()?;
         thread::Builder::new()
             .name("directory-writer".into())
-            .spawn(move || runtime.block_on(task.run(waiting)))?;
-        Ok(Self { requests })
+            .spawn(move || {
+                runtime.block_on(task.run(waiting, stop));
+                drop(ended);
+            })?;
+        Ok(writer)
+    }
+
+    /// Ends the task after what waits to be written, and waits for its end.
+    pub(super) async fn close(&self) {
+        self.stop.cancel();
+        self.ended.cancelled().await;
     }
 
     /// Has something written and waits for it.
@@ -102,16 +122,18 @@ struct Task {
 type Page = (RunKey, PageCommit, Answer<Committed>);
 
 impl Task {
-    async fn run(mut self, mut waiting: mpsc::Receiver<Request>) {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Request>, stop: CancellationToken) {
         let mut next = None;
         loop {
             let request = match next.take() {
-                Some(request) => request,
-                None => match waiting.recv().await {
-                    Some(request) => request,
-                    None => break,
+                Some(request) => Some(request),
+                None => tokio::select! {
+                    biased;
+                    request = waiting.recv() => request,
+                    () = stop.cancelled() => None,
                 },
             };
+            let Some(request) = request else { break };
             match request {
                 Request::Commit(run, page, answer) => {
                     let mut weight = weight(&page);
@@ -177,30 +199,32 @@ impl Task {
         self.end(result).await
     }
 
+    /// Stores the pages of each run as if they were one: as many statements as for a single page.
     async fn store(&mut self, pages: Vec<(RunKey, &PageCommit)>) -> Result<Vec<Committed>> {
-        let mut runs: HashMap<RunKey, Active> = HashMap::new();
-        let mut committed = Vec::with_capacity(pages.len());
-        for (key, page) in pages {
-            let run = match runs.entry(key) {
-                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::hash_map::Entry::Vacant(entry) => {
-                    entry.insert(active(&mut self.connection, key).await?)
-                }
-            };
-            for segment in Segment::cut(&page.changes, run.snapshot) {
-                apply(&mut self.connection, &mut self.names, run, &segment).await?;
-            }
-            runs::move_partition(&mut self.connection, key, page).await?;
-            committed.push(Committed {
-                partitions: runs::add_partitions(&mut self.connection, key, &page.partitions)
-                    .await?,
-                needs_snapshot: run.needs_snapshot,
-            });
+        let mut by_run: BTreeMap<RunKey, Vec<(usize, &PageCommit)>> = BTreeMap::new();
+        for (place, (key, page)) in pages.into_iter().enumerate() {
+            by_run.entry(key).or_default().push((place, page));
         }
-        for run in runs.into_values() {
+        let mut committed = Vec::new();
+        for (key, placed) in by_run {
+            let (places, pages): (Vec<usize>, Vec<&PageCommit>) = placed.into_iter().unzip();
+            let mut run = active(&mut self.connection, key).await?;
+            let changes = pages.iter().flat_map(|page| &page.changes);
+            for segment in Segment::cut(changes, run.snapshot) {
+                apply(&mut self.connection, &mut self.names, &mut run, &segment).await?;
+            }
+            runs::move_partitions(&mut self.connection, key, &pages).await?;
+            let found = runs::add_partitions(&mut self.connection, key, &pages).await?;
+            let needs_snapshot = run.needs_snapshot;
+            let stored = found.into_iter().map(|partitions| Committed {
+                partitions,
+                needs_snapshot,
+            });
+            committed.extend(places.into_iter().zip(stored));
             count(&mut self.connection, run).await?;
         }
-        Ok(committed)
+        committed.sort_unstable_by_key(|(place, _)| *place);
+        Ok(committed.into_iter().map(|(_, stored)| stored).collect())
     }
 
     async fn serve(&mut self, request: Request) {

@@ -235,6 +235,31 @@ async fn pruning_drops_old_reports_and_no_history() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_closed_leaves_nothing_but_its_file() {
+    let fixture = small().await;
+    let files = || {
+        let entries = std::fs::read_dir(fixture.directory.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(
+        files(),
+        ["directory.db", "directory.db-shm", "directory.db-wal"]
+    );
+    let run = fixture.begin(Incremental).await;
+    let (stored, ()) = tokio::join!(
+        fixture.store.commit(run, page(vec![user("late")])),
+        fixture.store.close()
+    );
+    stored.unwrap();
+    assert_eq!(files(), ["directory.db"]);
+    let asked = fixture.store.connector("entra").await;
+    assert!(matches!(asked, Err(DirectoryError::Store { .. })));
+    fixture.store.close().await;
+}
+
+#[tokio::test]
 async fn a_store_of_an_older_version_becomes_searchable() {
     let mut fixture = small().await;
     let held = fixture.begin(Incremental).await;

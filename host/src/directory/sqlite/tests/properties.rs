@@ -192,13 +192,18 @@ impl Pair {
         let commits = pages
             .iter()
             .map(|changes| self.fixture.commit(self.run, changes.clone()));
-        for (committed, changes) in futures::future::join_all(commits).await.iter().zip(&pages) {
+        let committed = futures::future::join_all(commits).await;
+        for (committed, changes) in committed.iter().zip(&pages) {
             for change in changes {
                 self.model.apply(change);
             }
             let run = self.model.going.as_ref().unwrap();
-            assert_eq!(committed.needs_snapshot, run.needs_snapshot);
+            assert!(committed.needs_snapshot || !run.needs_snapshot);
         }
+        // One may be told already what the page stored beside it says.
+        let run = self.model.going.as_ref().unwrap();
+        let early = committed.iter().any(|committed| committed.needs_snapshot);
+        assert!(run.needs_snapshot || !early);
         self.last = pages;
     }
 

@@ -252,6 +252,28 @@ async fn a_page_that_cannot_be_stored_harms_no_other() {
 }
 
 #[tokio::test]
+async fn what_several_pages_bring_to_light_at_once_is_told_to_one_of_them() {
+    let fixture = Fixture::new().await;
+    let run = fixture.begin(Snapshot).await;
+    let store = &fixture.store;
+    let told = futures::future::join_all((0..20).map(|n| async move {
+        let mut page = page(vec![user(&format!("u{n}"))]);
+        page.partitions = vec![partition("shared", 1), partition(&format!("own {n}"), 1)];
+        store.commit(run, page).await.unwrap().partitions
+    }))
+    .await;
+    let mut shared = 0;
+    for (n, partitions) in told.iter().enumerate() {
+        let keys = partitions.iter().map(|partition| partition.key.as_str());
+        let (ours, others): (Vec<_>, Vec<_>) = keys.partition(|key| *key == "shared");
+        shared += ours.len();
+        assert_eq!(others, [format!("own {n}")]);
+    }
+    assert_eq!(shared, 1);
+    assert_eq!(store.open_partitions(run).await.unwrap().len(), 22);
+}
+
+#[tokio::test]
 async fn connectors_share_nothing() {
     let mut fixture = Fixture::new().await;
     let changes = || vec![user("a"), group("g1"), joined("g1", &["a"])];

@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write};
 
 use clap::{Args, ValueEnum};
-use connector_host::directory::{self, Export as What};
+use connector_host::directory::{self, Directory, Export as What};
 use futures::TryStreamExt;
 
 use super::options::DirectoryOptions;
@@ -57,15 +57,19 @@ impl Export {
             anyhow::bail!("there is no database {database}; run a sync first");
         }
         let directory = directory::open(database).await?;
-        let connector = directory.connector(&self.directory.connector).await?;
-        let mut records = directory.export(connector, what);
-        let mut out = BufWriter::new(std::io::stdout().lock());
-        while let Some(record) = records.try_next().await? {
-            writeln!(out, "{record}")?;
-        }
-        out.flush()?;
-        drop(records);
+        let written = write(directory.as_ref(), &self.directory.connector, what).await;
         directory.close().await;
-        Ok(0)
+        written.map(|()| 0)
     }
+}
+
+async fn write(directory: &dyn Directory, connector: &str, what: What) -> anyhow::Result<()> {
+    let connector = directory.connector(connector).await?;
+    let mut records = directory.export(connector, what);
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    while let Some(record) = records.try_next().await? {
+        writeln!(out, "{record}")?;
+    }
+    out.flush()?;
+    Ok(())
 }

@@ -432,10 +432,6 @@ pub enum Export {
 /// Methods are atomic: each is one transaction. Many may be called at the same time.
 #[async_trait]
 pub trait Directory: DirectoryReader {
-    /// Ends the store after what is being written: nothing but its file is left then, and what is asked afterwards
-    /// fails. Whoever still reads is waited for a while. Without it nothing is lost; the next start takes longer.
-    async fn close(&self);
-
     /// The connector of this name, made where there is none.
     async fn connector(&self, name: &str) -> Result<ConnectorKey, DirectoryError>;
 
@@ -519,4 +515,8 @@ pub trait Directory: DirectoryReader {
         connector: ConnectorKey,
         what: Export,
     ) -> BoxStream<'static, Result<String, DirectoryError>>;
+
+    /// Ends the store after what is being written: nothing but its file is left then, and what is asked afterwards
+    /// fails. Whoever still reads is waited for a while. Without it nothing is lost; the next start takes longer.
+    async fn close(&self);
 }

@@ -33,14 +33,8 @@ pub(in crate::catalog) struct SoundConnector {
     data_model: DataModelName,
     settings: Map<String, Value>,
     secrets: Secrets,
-    certificates: Certificates,
+    pub(in crate::catalog) certificates: Certificates,
     present: BTreeSet<String>,
-}
-
-impl SoundConnector {
-    pub(in crate::catalog) fn certificates(&self) -> &Certificates {
-        &self.certificates
-    }
 }
 
 impl Catalog {

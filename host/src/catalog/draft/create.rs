@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::{ConnectorDraft, delete_draft};
 use crate::access::Principal;
-use crate::catalog::certificate::Certificates;
 use crate::catalog::connector::{NewConnector, SoundConnector, refuse_taken};
 use crate::catalog::input::Findings;
 use crate::catalog::profile::Profile;
@@ -22,7 +21,8 @@ pub struct Review {
     /// Everything that keeps it from becoming a connector with a profile; paths of the profile's fields begin with
     /// `profile`.
     pub problems: Vec<Problem>,
-    /// What is known of the certificates among its secrets, by key; nothing while there are problems.
+    /// What is known of the certificates among its secrets, by key; nothing while the plugin or the
+    /// profile is missing.
     pub certificates: BTreeMap<String, CertificateFacts>,
 }
 
@@ -143,9 +143,9 @@ impl Catalog {
         found(taken, None, &mut findings)?;
         Ok(Review {
             problems: findings.into_problems(),
-            certificates: sound.map_or_else(Certificates::new, |(connector, _)| {
-                connector.certificates().clone()
-            }),
+            certificates: sound
+                .map(|(connector, _)| connector.certificates)
+                .unwrap_or_default(),
         })
     }
 

@@ -223,12 +223,6 @@ async fn label(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
 
 #[async_trait]
 impl Directory for Sqlite {
-    async fn close(&self) {
-        // The last connection that is closed copies the log into the file.
-        let _ = tokio::time::timeout(PARTING, self.readers.close()).await;
-        self.writer.close().await;
-    }
-
     async fn connector(&self, name: &str) -> Result<ConnectorKey, DirectoryError> {
         let name = name.to_owned();
         self.writer
@@ -402,5 +396,11 @@ impl Directory for Sqlite {
             )
         };
         stream::once(begin).try_flatten().boxed()
+    }
+
+    async fn close(&self) {
+        // The last connection that is closed copies the log into the file.
+        let _ = tokio::time::timeout(PARTING, self.readers.close()).await;
+        self.writer.close().await;
     }
 }

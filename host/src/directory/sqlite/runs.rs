@@ -321,7 +321,7 @@ pub(super) async fn move_partitions(
         .await?;
     if moved.rows_affected() < places.len() as u64 {
         let names = places.keys();
-        return Err(format!("run {} has no partitions {names:?}, or not all", key.0).into());
+        return Err(format!("run {} lacks one of the partitions {names:?}", key.0).into());
     }
     let cursor: Vec<_> = pages
         .iter()

@@ -128,9 +128,12 @@ impl Task {
             let request = match next.take() {
                 Some(request) => Some(request),
                 None => tokio::select! {
-                    biased;
                     request = waiting.recv() => request,
-                    () = stop.cancelled() => None,
+                    // What is in it already still comes.
+                    () = stop.cancelled(), if !waiting.is_closed() => {
+                        waiting.close();
+                        continue;
+                    }
                 },
             };
             let Some(request) = request else { break };
